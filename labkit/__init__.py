@@ -1,0 +1,20 @@
+"""labkit: the code that the lab notebooks share.
+
+config        labs, profiles, parameters               labkit.configure(...)
+data          image sets, found and verified            labkit.data.load("mnist")
+losses        pure functions of tensors, in nats
+models        network builders; Autoencoder, VAE
+training      fit: seeds, progress, checkpoints, resume
+metrics       likelihood, reconstruction (functions and arrays in, numbers out)
+plots         arrays in, figure with alt text out
+display       tables and source code in a notebook
+reports       running notebooks in batch; records; HTML
+cli           the command ``labkit``
+
+Importing labkit imports nothing heavy: TensorFlow comes with models, losses and training.
+"""
+
+from labkit.config import configure
+
+__version__ = "0.1.0"
+__all__ = ["configure"]

@@ -1,0 +1,292 @@
+"""Figures: arrays in, a figure with its alt text out.
+
+All figures share one style, are legible at the width of a phone and use colours that
+colour-blind readers can tell apart (Paul Tol's "muted" and "bright" schemes).
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+from statistics import NormalDist
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+WIDTH = 6.4  # inches; 640 px on the page at 100 px an inch
+DPI = 150
+BLUE, RED, GREEN, YELLOW, PURPLE, GREY = "#4477AA", "#EE6677", "#228833", "#CCBB44", "#AA3377", "#777777"
+LINES = (BLUE, RED, GREEN, PURPLE, YELLOW, GREY)
+CLASSES = (
+    "#CC6677", "#332288", "#DDCC77", "#117733", "#88CCEE",
+    "#882255", "#44AA99", "#999933", "#AA4499", "#777777",
+)  # fmt: skip
+STYLE = {
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.labelsize": 12,
+    "legend.fontsize": 11,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "axes.axisbelow": True,
+    "lines.linewidth": 2,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "axes.prop_cycle": matplotlib.cycler(color=LINES),
+}
+
+
+class LabFigure(Figure):
+    """A matplotlib figure that carries alt text and a file name into the notebook."""
+
+    def __init__(self, width=WIDTH, height=3.6, *, name, alt=""):
+        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(self)
+        self.name, self.alt = name, alt
+
+    def png(self) -> bytes:
+        """The figure as PNG."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", pil_kwargs={"optimize": True})
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        width = round(self.get_figwidth() * 100)
+        data = {
+            "image/png": base64.b64encode(self.png()).decode("ascii"),
+            "text/plain": f"Figure: {self.alt}",
+        }
+        return data, {"image/png": {"alt": self.alt, "name": self.name, "width": width}}
+
+
+def styled(plot):
+    """Run a plotting function under the house style."""
+
+    @functools.wraps(plot)
+    def wrapper(*args, **kwargs):
+        with matplotlib.rc_context(STYLE):
+            return plot(*args, **kwargs)
+
+    return wrapper
+
+
+@styled
+def history(runs, key="loss", *, ylabel="nats per image", title="", name="history"):
+    """Training (solid) and validation (dashed) curves, one colour a run.
+
+    Args:
+        runs: dict of label → history (dict with "epoch", `key` and, if there, `val_key`).
+    """
+    fig = LabFigure(name=name)
+    axes = fig.subplots()
+    ends = []
+    for (label, run), colour in zip(runs.items(), LINES, strict=False):
+        axes.plot(run["epoch"], run[key], color=colour, marker="o", markersize=3, label=f"{label}, training")
+        ends.append(f"{label}: training {run[key][0]:.4g} to {run[key][-1]:.4g}")
+        if f"val_{key}" in run:
+            axes.plot(run["epoch"], run[f"val_{key}"], "--", color=colour, label=f"{label}, test")
+            ends[-1] += f", test {run[f'val_{key}'][0]:.4g} to {run[f'val_{key}'][-1]:.4g}"
+    axes.set(xlabel="epoch", ylabel=ylabel, title=title)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend()
+    epochs = max(run["epoch"][-1] for run in runs.values())
+    fig.alt = f"{title or key} over {epochs} epochs in {ylabel}. " + "; ".join(ends) + "."
+    return fig
+
+
+def tile(images, columns, pad=1):
+    """Join images (n, h, w[, 1]) in [0, 1] into one sheet, row by row, with white gaps."""
+    images = check_images(images)
+    n, h, w = images.shape
+    rows = -(-n // columns)
+    sheet = np.ones((rows * (h + pad) - pad, columns * (w + pad) - pad))
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (h + pad), (i % columns) * (w + pad)
+        sheet[top : top + h, left : left + w] = image
+    return sheet
+
+
+def check_images(images):
+    """Return images as (n, h, w). Raises ValueError if they are none, NaN or outside [0, 1]."""
+    images = np.asarray(images, dtype="float64")
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if images.ndim != 3 or len(images) == 0:
+        raise ValueError(
+            f"images have shape {images.shape}; (n, height, width) or (n, height, width, 1) expected"
+        )
+    if not np.isfinite(images).all():
+        raise ValueError("images hold NaN or infinite values")
+    if images.min() < -1e-6 or images.max() > 1 + 1e-6:
+        raise ValueError(f"images lie in [{images.min():.3g}, {images.max():.3g}]; plots expect [0, 1]")
+    return np.clip(images, 0, 1)
+
+
+def show_sheet(axes, sheet, extent=None):
+    """Draw a sheet of grey images on axes without ticks."""
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+@styled
+def image_grid(images, columns=10, *, title="", name="images", alt=None):
+    """A grid of images (n, h, w[, 1]) in [0, 1]."""
+    sheet = tile(images, columns)
+    fig = LabFigure(height=WIDTH * sheet.shape[0] / sheet.shape[1] + (0.4 if title else 0.05), name=name)
+    axes = fig.subplots()
+    show_sheet(axes, sheet)
+    axes.set_title(title)
+    fig.alt = alt or f"{title or 'Images'}: a grid of {len(images)} images, {columns} a row."
+    return fig
+
+
+@styled
+def image_rows(rows, *, title="", name="rows", alt=None):
+    """Rows of images under each other, aligned by column, each with its label.
+
+    Args:
+        rows: dict of label → images (n, h, w[, 1]) in [0, 1], equally many in each row;
+            for reconstructions: {"original": x, "reconstruction": x_hat}.
+    """
+    counts = {label: len(images) for label, images in rows.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"rows need equally many images; got {counts}")
+    n = next(iter(counts.values()))
+    fig = LabFigure(height=len(rows) * (WIDTH / n + 0.32) + (0.35 if title else 0.1), name=name)
+    for axes, (label, images) in zip(np.atleast_1d(fig.subplots(len(rows), 1)), rows.items(), strict=True):
+        show_sheet(axes, tile(images, n))
+        axes.set_title(label, loc="left", fontsize=11, pad=3)
+    if title:
+        fig.suptitle(title)
+    fig.alt = alt or f"{title + ': ' if title else ''}{n} images in each of the rows {', '.join(rows)}."
+    return fig
+
+
+@styled
+def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="latent-plane"):
+    """Codes of images in two latent dimensions, coloured by class and named at its median.
+
+    Args:
+        codes: dict of panel title → codes, shape (n, D) with D ≥ 2; each panel has its own scale.
+        labels: class of each image, integers, shape (n,). class_names: a name a class.
+        dims: which two latent dimensions to draw.
+    """
+    codes = {label: take_dims(z, dims) for label, z in codes.items()}
+    one = len(codes) == 1
+    fig = LabFigure(height=5.6 if one else WIDTH / len(codes) + 0.8, name=name)
+    for axes, (label, z) in zip(np.atleast_1d(fig.subplots(1, len(codes))), codes.items(), strict=True):
+        axes.scatter(
+            *z.T, c=[CLASSES[c % len(CLASSES)] for c in labels], s=5 if one else 2, alpha=0.6, linewidths=0
+        )
+        for c in np.unique(labels):
+            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLASSES[c % len(CLASSES)], "lw": 1.5}
+            place = np.median(z[labels == c], axis=0)
+            axes.text(*place, class_names[c], ha="center", va="center", bbox=box, fontsize=12 if one else 9)
+        reach = np.percentile(np.abs(z), 99.7) * 1.05
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel=f"latent {dims[0] + 1}", title=label)
+        axes.set_aspect("equal")
+    fig.axes[0].set_ylabel(f"latent {dims[1] + 1}")
+    if title:
+        fig.suptitle(title)
+    spreads = "; ".join(
+        f"{label}: standard deviations {z[:, 0].std():.2f} and {z[:, 1].std():.2f}"
+        for label, z in codes.items()
+    )
+    fig.alt = f"{title or 'Latent plane'}: codes of {len(labels):,} images coloured by class. {spreads}."
+    return fig
+
+
+def take_dims(z, dims):
+    """Columns `dims` of codes (n, D). Raises ValueError when D does not have them."""
+    z = np.asarray(z)
+    if z.ndim != 2 or z.shape[1] <= max(dims):
+        raise ValueError(
+            f"codes have shape {z.shape}; a plane over latents {dims} needs (n, D > {max(dims)})"
+        )
+    return z[:, list(dims)]
+
+
+@styled
+def manifold(decode, n=15, *, latent_dim=2, dims=(0, 1), title="", name="manifold"):
+    """What a plane of the latent space decodes to, on a grid of n × n Gaussian quantiles.
+
+    Quantiles, since equal steps in probability show the prior as it is sampled.
+
+    Args:
+        decode: function of codes (batch, D) → images (batch, h, w[, 1]) in [0, 1].
+        latent_dim: D; the latents not in `dims` stay 0.
+        dims: which two latents run along the axes.
+    """
+    quantiles = [NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)]
+    z = np.zeros((n * n, latent_dim), dtype="float32")
+    take_dims(z, dims)
+    z[:, list(dims)] = [(x, y) for y in reversed(quantiles) for x in quantiles]
+    fig = LabFigure(height=WIDTH, name=name)
+    axes = fig.subplots()
+    sheet = tile(decode(z), n, pad=0)
+    show_sheet(axes, sheet)
+    axes.set(xlabel=f"latent {dims[0] + 1}", ylabel=f"latent {dims[1] + 1}", title=title)
+    shown = [0, n // 4, n // 2, n - 1 - n // 4, n - 1]
+    axes.set_xticks([(i + 0.5) / n * sheet.shape[1] for i in shown], [f"{quantiles[i]:.1f}" for i in shown])
+    axes.set_yticks(
+        [(i + 0.5) / n * sheet.shape[0] for i in shown], [f"{quantiles[n - 1 - i]:.1f}" for i in shown]
+    )
+    fig.alt = (
+        f"{title or 'Manifold'}: {n} by {n} images decoded from a grid of Gaussian quantiles, "
+        f"{quantiles[0]:.2f} to {quantiles[-1]:.2f} in both latent dimensions."
+    )
+    return fig
+
+
+@styled
+def kl_per_dim(kl, *, title="", name="kl-per-dim"):
+    """KL of each latent dimension in nats, the largest first; `kl` has shape (D,)."""
+    kl = np.asarray(kl)
+    order = np.argsort(kl)[::-1]
+    fig = LabFigure(height=3.2, name=name)
+    axes = fig.subplots()
+    axes.bar(np.arange(len(kl)), kl[order], color=BLUE)
+    step = max(1, len(kl) // 16)
+    axes.set_xticks(np.arange(len(kl))[::step], [str(d + 1) for d in order[::step]])
+    axes.set(xlabel="latent dimension", ylabel="KL, nats per image", title=title)
+    axes.grid(axis="x", visible=False)
+    fig.alt = (
+        f"{title or 'KL per latent dimension'}: bars from {kl.max():.2f} down to {kl.min():.2f} nats; "
+        f"{int((kl > 0.05).sum())} of {len(kl)} dimensions above 0.05 nats, {kl.sum():.1f} nats in all."
+    )
+    return fig
+
+
+@styled
+def lines(x, series, *, xlabel, ylabel, title="", log2=False, name="lines"):
+    """One line a series over a shared axis, with a marker at each measured point.
+
+    Args:
+        x: values of the axis, shape (n,). series: dict of label → n values.
+        log2: a logarithmic axis with a tick at every value.
+    """
+    fig = LabFigure(name=name)
+    axes = fig.subplots()
+    for (label, values), colour, marker in zip(series.items(), LINES, "osD^vP", strict=False):
+        axes.plot(x, values, color=colour, marker=marker, label=label)
+    if log2:
+        axes.set_xscale("symlog", base=2, linthresh=min(v for v in x if v > 0))
+        axes.set_xticks(x, [f"{v:g}" for v in x])
+        axes.minorticks_off()
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.legend()
+    ranges = [f"{label} from {v[0]:.4g} to {v[-1]:.4g}" for label, v in series.items()]
+    fig.alt = f"{title or ylabel} against {xlabel} from {x[0]:g} to {x[-1]:g}: " + "; ".join(ranges) + "."
+    return fig

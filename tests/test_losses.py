@@ -1,0 +1,89 @@
+"""Losses against closed forms, Monte Carlo and their own definitions."""
+
+import math
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from keras import ops
+from numpy.testing import assert_allclose
+
+from labkit import losses
+
+finite = st.floats(-5, 5, width=32)
+
+
+def array(*rows):
+    return np.array(rows, dtype="float32")
+
+
+def test_zero_logits_cost_ln_2_a_pixel():
+    x = np.random.default_rng(0).random((3, 28, 28, 1), dtype="float32")
+    assert_allclose(losses.bernoulli_nll(x, np.zeros_like(x)), np.full(3, 784 * math.log(2)), rtol=1e-6)
+
+
+def test_bernoulli_nll_equals_the_textbook_formula():
+    x, logits = array([0.0, 0.3, 1.0]), array([-2.0, 0.5, 3.0])
+    p = 1 / (1 + np.exp(-logits))
+    expected = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum(axis=1)
+    assert_allclose(losses.bernoulli_nll(x, logits), expected, rtol=1e-5)
+
+
+@given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=8))
+def test_bernoulli_nll_is_finite_for_any_logit(logits):
+    logits = array(logits)
+    for x in (np.zeros_like(logits), np.ones_like(logits)):
+        assert np.isfinite(np.asarray(losses.bernoulli_nll(x, logits))).all()
+
+
+@given(st.floats(0.01, 0.99))
+def test_bernoulli_nll_is_least_at_the_logit_of_the_pixel(p):
+    x = array([p])
+    best = math.log(p / (1 - p))
+
+    def at(logit):
+        return float(losses.bernoulli_nll(x, array([logit]))[0])
+
+    assert_allclose(at(best), -p * math.log(p) - (1 - p) * math.log(1 - p), rtol=1e-4)
+    assert at(best) < min(at(best - 0.5), at(best + 0.5))
+
+
+def test_gaussian_nll_equals_the_log_density():
+    x, x_hat, variance = array([0.2, 0.9]), array([0.5, 0.1]), 0.3
+    density = np.exp(-((x - x_hat) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+    assert_allclose(losses.gaussian_nll(x, x_hat, variance), -np.log(density).sum(axis=1), rtol=1e-5)
+
+
+def test_variance_one_half_makes_gaussian_nll_the_squared_error_plus_a_constant():
+    x, x_hat = array([0.2, 0.9], [0.0, 1.0]), array([0.5, 0.1], [0.4, 0.4])
+    excess = losses.gaussian_nll(x, x_hat, 0.5) - ((x - x_hat) ** 2).sum(axis=1)
+    assert_allclose(excess, np.full(2, 2 * 0.5 * math.log(math.pi)), rtol=1e-5)
+
+
+def test_kl_of_the_prior_is_zero():
+    assert_allclose(losses.kl_divergence(np.zeros((2, 3)), np.zeros((2, 3))), [0, 0], atol=1e-7)
+
+
+@given(st.lists(st.tuples(finite, finite), min_size=1, max_size=6))
+@settings(deadline=None)
+def test_kl_is_the_sum_of_its_dimensions_and_never_negative(code):
+    z_mean, z_log_var = array([m for m, _ in code]), array([v for _, v in code])
+    per_dim = np.asarray(losses.kl_divergence_per_dim(z_mean, z_log_var))
+    assert (per_dim >= -1e-6).all()
+    assert_allclose(losses.kl_divergence(z_mean, z_log_var), per_dim.sum(axis=1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "log_var"), [(0.0, 1.0), (1.5, -2.0), (-0.7, 0.3)])
+def test_kl_agrees_with_monte_carlo_within_its_standard_error(mean, log_var):
+    epsilon = np.random.default_rng(1).standard_normal(200_000)
+    z = mean + math.exp(0.5 * log_var) * epsilon
+    draws = (-0.5 * epsilon**2 - 0.5 * log_var) + 0.5 * z**2
+    standard_error = draws.std() / math.sqrt(len(draws))
+    exact = float(losses.kl_divergence(array([mean]), array([log_var]))[0])
+    assert_allclose(exact, draws.mean(), atol=4 * standard_error)
+
+
+def test_sum_per_image_keeps_the_batch_apart():
+    values = ops.reshape(ops.arange(24, dtype="float32"), (2, 3, 4))
+    assert_allclose(losses.sum_per_image(values), [66, 210])

@@ -1,0 +1,92 @@
+"""Figures say in words what they show, carry a name and refuse what they cannot draw."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from numpy.testing import assert_allclose
+from PIL import Image
+
+from labkit import plots
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((12, 8, 8, 1))
+HISTORY = {"epoch": [1, 2, 3], "loss": [200.0, 180.0, 170.5], "val_loss": [190.0, 175.0, 171.0]}
+
+
+def figures():
+    z, labels = RNG.normal(size=(100, 3)), RNG.integers(0, 4, 100)
+    yield plots.history({"A": HISTORY, "B": HISTORY})
+    yield plots.image_grid(IMAGES, 5)
+    yield plots.image_rows({"original": IMAGES[:4], "reconstruction": IMAGES[4:8]})
+    yield plots.latent_planes({"one": z, "two": 9 * z}, labels, list("abcd"))
+    yield plots.manifold(lambda z: np.full((len(z), 4, 4), 0.5), 5)
+    yield plots.kl_per_dim(RNG.random(30))
+    yield plots.lines((0.0, 0.25, 1, 16), {"KL": [3, 2, 1, 0]}, xlabel="β", ylabel="nats", log2=True)
+
+
+@pytest.mark.parametrize("figure", list(figures()), ids=lambda figure: figure.name)
+def test_every_figure_is_a_png_with_alt_text_and_a_name(figure):
+    data, metadata = figure._repr_mimebundle_()
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert image.format == "PNG"
+    assert metadata["image/png"]["name"] == figure.name
+    assert len(metadata["image/png"]["alt"]) > 20
+    assert image.width >= 1.4 * metadata["image/png"]["width"], "sharp on a screen with dense pixels"
+    assert len(base64.b64decode(data["image/png"])) < 400_000
+
+
+def test_alt_text_has_the_numbers_of_the_figure():
+    alt = plots.history({"Lab 1": HISTORY}).alt
+    assert "200 to 170.5" in alt and "190 to 171" in alt and "3 epochs" in alt
+
+
+def test_tile_puts_image_i_at_its_row_and_column():
+    sheet = plots.tile(np.array([np.full((2, 2), v) for v in (0.0, 0.2, 0.4)]), columns=2, pad=1)
+    assert sheet.shape == (5, 5)
+    assert_allclose([sheet[0, 0], sheet[0, 3], sheet[3, 0], sheet[3, 3]], [0, 0.2, 0.4, 1])
+
+
+def test_manifold_decodes_quantiles_row_by_row_from_the_top():
+    seen = []
+    plots.manifold(lambda z: seen.append(z) or np.zeros((len(z), 2, 2)), 3, latent_dim=4, dims=(1, 3))
+    (z,) = seen
+    assert z.shape == (9, 4)
+    assert_allclose(z[:, [0, 2]], 0)
+    quantile = 0.9674  # of N(0, 1) at 5/6
+    assert_allclose(z[0, [1, 3]], [-quantile, quantile], atol=1e-4)
+    assert_allclose(z[8, [1, 3]], [quantile, -quantile], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((0, 8, 8)), "shape"),
+        (np.zeros((3, 8, 8, 3)), "expected"),
+        (np.full((1, 8, 8), np.nan), "NaN"),
+        (np.full((1, 8, 8), 255.0), r"\[0, 1\]"),
+    ],
+)
+def test_what_is_no_image_is_refused(images, message):
+    with pytest.raises(ValueError, match=message):
+        plots.image_grid(images)
+
+
+def test_rows_of_unequal_length_are_refused():
+    with pytest.raises(ValueError, match="equally many"):
+        plots.image_rows({"a": IMAGES[:2], "b": IMAGES[:3]})
+
+
+def test_a_plane_needs_the_latents_it_draws():
+    with pytest.raises(ValueError, match=r"\(5, 1\).*needs"):
+        plots.latent_planes({"": np.zeros((5, 1))}, np.zeros(5, int), ["a"])
+
+
+def test_line_colours_differ_in_lightness_or_hue_for_colour_blind_readers():
+    # Machado et al. 2009, deuteranopia: nearest pair of the first four must stay apart.
+    deutan = np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]])
+    seen = np.array([deutan @ to_rgb(colour) for colour in plots.LINES[:4]])
+    distances = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[i + 1 :]]
+    assert min(distances) > 0.15

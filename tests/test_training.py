@@ -1,0 +1,178 @@
+"""fit: same seed same history, resume as if never stopped, errors that say what to do."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from labkit import models, training
+
+IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), dtype="float32")
+
+
+def small_vae(learning_rate=1e-2, beta=1.0):
+    encoder = models.dense_encoder((8,), 2, image_shape=(6, 6, 1))
+    vae = models.VAE(encoder, models.dense_decoder((8,), 2, image_shape=(6, 6, 1)), beta=beta)
+    vae.compile(optimizer=keras.optimizers.Adam(learning_rate))
+    return vae
+
+
+def fit(vae, epochs=4, **options):
+    return training.fit(vae, IMAGES, IMAGES[:10], epochs=epochs, batch_size=8, **options)
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Stands for a process that is killed in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.last = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.last:
+            raise KeyboardInterrupt
+
+
+def test_same_seed_same_history_other_seed_another():
+    first, again, other = fit(small_vae()), fit(small_vae()), fit(small_vae(), seed=1)
+    assert_array_equal(first["loss"], again["loss"])
+    assert np.abs(np.subtract(first["loss"], other["loss"])).max() > 1e-4
+
+
+def test_history_has_a_row_an_epoch_and_the_test_losses():
+    history = fit(small_vae())
+    assert history["epoch"] == [1, 2, 3, 4]
+    assert {"loss", "kl_loss", "reconstruction_loss", "val_loss", "seconds"} <= set(history)
+    assert all(len(values) == 4 for values in history.values())
+
+
+def test_an_interrupted_run_ends_with_the_same_history_and_weights(tmp_path):
+    whole = small_vae()
+    expected = fit(whole)
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_vae(), out=tmp_path, callbacks=[StopAfter(2)])
+    resumed, begun = small_vae(), []
+    note = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: begun.append(epoch))
+    history = fit(resumed, out=tmp_path, resume=True, callbacks=[note])
+    assert begun == [2, 3]
+    for name in ("epoch", "loss", "kl_loss", "val_loss"):
+        assert_array_equal(history[name], expected[name], err_msg=name)
+    for mine, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        assert_array_equal(mine, theirs)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    vae = small_vae()
+    history = fit(vae, out=tmp_path)
+    weights = vae.get_weights()
+    again = small_vae()
+    assert fit(again, out=tmp_path, resume=True) == history
+    for mine, theirs in zip(again.get_weights(), weights, strict=True):
+        assert_array_equal(mine, theirs)
+
+
+def test_resume_comes_from_the_environment_of_a_batch_run(tmp_path, monkeypatch):
+    history = fit(small_vae(), out=tmp_path)
+    monkeypatch.setenv("LABKIT_RESUME", "1")
+    assert fit(small_vae(), out=tmp_path)["seconds"] == history["seconds"]
+    monkeypatch.setenv("LABKIT_RESUME", "0")
+    assert fit(small_vae(), out=tmp_path)["seconds"] != history["seconds"]
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 1e-3}, {"beta": 2.0}])
+def test_a_checkpoint_of_another_run_is_not_taken(tmp_path, change):
+    fit(small_vae(), out=tmp_path)
+    assert_array_equal(
+        fit(small_vae(**change), out=tmp_path, resume=True)["loss"], fit(small_vae(**change))["loss"]
+    )
+
+
+def test_files_of_a_run_agree_with_its_history(tmp_path):
+    vae = small_vae()
+    history = fit(vae, out=tmp_path)
+    with open(tmp_path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert_allclose([float(row["val_loss"]) for row in rows], history["val_loss"])
+    with np.load(tmp_path / "checkpoint.npz", allow_pickle=False) as saved:
+        assert json.loads(str(saved["about"]))["epoch"] == 4
+    assert (tmp_path / "best.weights.h5").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_best_weights_are_those_of_the_lowest_val_loss(tmp_path):
+    class Ruin(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                for variable in self.model.trainable_variables:
+                    variable.assign(variable * 2)
+
+    history = fit(small_vae(), out=tmp_path, callbacks=[Ruin()])
+    lowest = int(np.argmin(history["val_loss"]))
+    assert lowest < 3
+    best, expected = small_vae(), small_vae()
+    best.load_weights(tmp_path / "best.weights.h5")
+    fit(expected, epochs=lowest + 1)
+    for mine, theirs in zip(best.encoder.get_weights(), expected.encoder.get_weights(), strict=True):
+        assert_array_equal(mine, theirs)
+
+
+def test_every_image_is_seen_once_an_epoch_in_a_new_order():
+    numbers = np.arange(12, dtype="float32").reshape(12, 1)
+    batches = np.array(list(training.training_batches(numbers, 4, seed=0, first_epoch=0, epochs=2)))
+    first, second = batches.reshape(2, 12)
+    assert sorted(first) == sorted(second) == list(range(12))
+    assert list(first) != list(second)
+
+
+def test_order_of_an_epoch_does_not_depend_on_where_training_began():
+    numbers = np.arange(12, dtype="float32").reshape(12, 1)
+    from_start = np.array(list(training.training_batches(numbers, 4, 0, 0, 3)))
+    from_second = np.array(list(training.training_batches(numbers, 4, 0, 1, 3)))
+    assert_array_equal(from_start[3:], from_second)
+
+
+@pytest.mark.parametrize("n", [1, 97, 400, 1000, 1001, 2003])
+def test_validation_sees_every_image_once(n):
+    seen = np.concatenate(list(training.whole_batches(np.arange(n))))
+    assert_array_equal(seen, np.arange(n))
+
+
+def test_nan_loss_stops_with_what_to_try(tmp_path):
+    vae = small_vae()
+    vae.encoder.layers[-1].bias.assign(np.full(2, np.nan))
+    with pytest.raises(FloatingPointError, match=r"epoch 1, step 1.*lower learning rate"):
+        fit(vae, out=tmp_path)
+    assert not (tmp_path / "checkpoint.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "message"),
+    [
+        (IMAGES[:0], {}, "holds no images"),
+        (np.full_like(IMAGES, np.nan), {}, "NaN or infinite"),
+        (IMAGES, {"epochs": 0}, "epochs is 0"),
+        (IMAGES, {"batch_size": 2.5}, "batch_size is 2.5"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused(x, options, message):
+    with pytest.raises(ValueError, match=message):
+        training.fit(small_vae(), x, **{"epochs": 1, **options})
+
+
+def test_fewer_images_than_a_batch_make_one_batch():
+    assert len(training.fit(small_vae(), IMAGES[:5], epochs=2, batch_size=128)["loss"]) == 2
+
+
+def test_xla_is_for_long_runs_of_dense_models_only():
+    vae = small_vae()
+    training.accelerate(vae, steps=468, epochs=20, batch_size=128)
+    assert vae.jit_compile and vae.steps_per_execution == 52
+    training.accelerate(vae, steps=10, epochs=1, batch_size=128)
+    assert not vae.jit_compile and vae.steps_per_execution == 1
+    conv = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3)])
+    conv.compile()
+    training.accelerate(conv, steps=468, epochs=20, batch_size=128)
+    assert not conv.jit_compile
