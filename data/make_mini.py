@@ -1,0 +1,44 @@
+"""Make the bundled subsets in data/mini/ from the whole sets.
+
+The first 1,000 training and the first 200 test images of each class, kept in the official
+order. Running it again gives the same bytes.
+
+    LABKIT_DATA=<folder with the whole sets> python data/make_mini.py
+"""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+
+from labkit.config import ROOT, replacing
+from labkit.data.catalogue import FILES, SETS
+from labkit.data.idx import sha256, to_idx
+from labkit.data.sources import find
+
+PER_CLASS = {"train": 1000, "test": 200}
+
+
+def balanced(labels: np.ndarray, per_class: int) -> np.ndarray:
+    """Indices of the first `per_class` images of each class, ascending."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == c)[:per_class] for c in range(10)]))
+
+
+def main() -> None:
+    for image_set in SETS.values():
+        found = find(image_set.name)
+        if found.edition is not image_set.whole:
+            raise SystemExit(f"{image_set.name}: the whole set is needed, found {found.source}")
+        folder = ROOT / "data" / "mini" / image_set.folders[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        for array, name in FILES.items():
+            part = array.split("_")[1]
+            content = to_idx(found.arrays[array][balanced(found.arrays[f"y_{part}"], PER_CLASS[part])])
+            with replacing(folder / f"{name}.gz") as temporary:
+                temporary.write_bytes(gzip.compress(content, compresslevel=9, mtime=0))
+            print(f"{image_set.name:14} {array:8} {sha256(content)}")
+
+
+if __name__ == "__main__":
+    main()

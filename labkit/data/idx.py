@@ -1,0 +1,105 @@
+"""Reading image files without believing what they say: IDX, gzipped or not, and Keras's npz.
+
+Nothing is allocated because a header asks for it, and no more is decompressed than an
+official file can hold.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from labkit.data.catalogue import SHAPE
+
+# third byte 0x08 says unsigned bytes, the fourth the number of dimensions
+IMAGES, LABELS = 0x00000803, 0x00000801
+LARGEST = 16 + 60_000 * math.prod(SHAPE)  # bytes of the largest official file
+
+
+class DataError(ValueError):
+    """A data file or source that cannot be used; the message names it and says why."""
+
+
+def read_bytes(path: Path, most: int = LARGEST) -> bytes:
+    """Content of a file, decompressed if its name ends in .gz.
+
+    Raises DataError when the file is cut short, is no gzip, or holds more than `most` bytes.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            content = file.read(most + 1)
+    except gzip.BadGzipFile as error:
+        raise DataError(f"{path.name} is no gzip file ({describe_start(path)})") from error
+    except (EOFError, zlib.error) as error:
+        raise DataError(f"{path.name} is cut short or damaged: {error}") from error
+    if len(content) > most:
+        raise DataError(f"{path.name} holds more than the {most:,} bytes of an official file")
+    return content
+
+
+def describe_start(path: Path) -> str:
+    """What a file seems to be, from its first bytes."""
+    with open(path, "rb") as file:
+        start = file.read(64).lstrip().lower()
+    return (
+        "an HTML page saved under that name" if start.startswith((b"<!doctype", b"<html")) else "wrong start"
+    )
+
+
+def parse_idx(content: bytes, name: str, magic: int) -> np.ndarray:
+    """Array of an IDX file, uint8, shape (n, 28, 28) for images and (n,) for labels.
+
+    Raises DataError for another kind of file, another image size, or a header that
+    promises more or fewer bytes than there are.
+    """
+    dims = 3 if magic == IMAGES else 1
+    header = 4 + 4 * dims
+    if len(content) < header:
+        raise DataError(f"{name} has {len(content)} bytes, less than the {header} of an IDX header")
+    found, *shape = struct.unpack_from(f">{1 + dims}I", content)
+    if found != magic:
+        raise DataError(f"{name} starts with the magic number {found:#010x}; {magic:#010x} was expected")
+    if dims == 3 and tuple(shape[1:]) != SHAPE:
+        raise DataError(f"{name} has images of {shape[1]}×{shape[2]}; {SHAPE[0]}×{SHAPE[1]} was expected")
+    promised = math.prod(shape)
+    if promised != len(content) - header:
+        raise DataError(f"{name} promises {promised:,} bytes of data; there are {len(content) - header:,}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def to_idx(array: np.ndarray) -> bytes:
+    """IDX file of uint8 images (n, 28, 28) or labels (n,): the inverse of `parse_idx`."""
+    magic = IMAGES if array.ndim == 3 else LABELS
+    return struct.pack(f">{1 + array.ndim}I", magic, *array.shape) + np.ascontiguousarray(array).tobytes()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """The four arrays of Keras's `mnist.npz`, uint8; nothing in it is unpickled.
+
+    Raises DataError when it is no such file, or its arrays are too large or of another kind.
+    """
+    try:
+        if sum(entry.file_size for entry in zipfile.ZipFile(path).infolist()) > 2 * LARGEST:
+            raise DataError(f"{path.name} unpacks to more than the official set")
+        with np.load(path, allow_pickle=False) as saved:
+            arrays = {name: saved[name] for name in ("x_train", "y_train", "x_test", "y_test")}
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as error:
+        raise DataError(f"{path.name} is not Keras's npz file: {error}") from error
+    for name, array in arrays.items():
+        if array.dtype != np.uint8 or array.shape[1:] != (SHAPE if name.startswith("x") else ()):
+            raise DataError(
+                f"{path.name}: {name} is {array.dtype} {array.shape}; uint8 images or labels expected"
+            )
+    return arrays

@@ -1,0 +1,452 @@
+"""load: where images are looked for, and that no bad file ever becomes an array."""
+
+import gzip
+import hashlib
+import http.server
+import threading
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose, assert_array_equal
+
+from labkit import data
+from labkit.data import catalogue, download, idx, sources
+from labkit.data.catalogue import FILES
+
+
+def fake_arrays(n_train, n_test, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "x_train": rng.integers(0, 256, (n_train, 28, 28), np.uint8),
+        "y_train": (np.arange(n_train) % 10).astype(np.uint8),
+        "x_test": rng.integers(0, 256, (n_test, 28, 28), np.uint8),
+        "y_test": (np.arange(n_test) % 10).astype(np.uint8),
+    }
+
+
+WHOLE, SUBSET, OTHER = fake_arrays(20, 10), fake_arrays(8, 4, seed=1), fake_arrays(20, 10, seed=2)
+
+
+def fake_edition(title, content):
+    digests = {array: idx.sha256(idx.to_idx(values)) for array, values in content.items()}
+    return catalogue.Edition(title, len(content["x_train"]), len(content["x_test"]), digests)
+
+
+def fake_set(name, folder, *contents, mirrors=()):
+    editions = tuple(
+        fake_edition(title, c) for title, c in zip(("whole set", "subset"), contents, strict=False)
+    )
+    return catalogue.ImageSet(name, folder, tuple("0123456789"), "none", mirrors, editions)
+
+
+def write(folder, content, suffix=".gz", only=tuple(FILES)):
+    folder.mkdir(parents=True, exist_ok=True)
+    for array in only:
+        raw = idx.to_idx(content[array])
+        (folder / f"{FILES[array]}{suffix}").write_bytes(gzip.compress(raw) if suffix == ".gz" else raw)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """A small "mnist" and another set; every place of the search below tmp_path, all empty."""
+    sets = {
+        "mnist": fake_set("mnist", ("mnist",), WHOLE, SUBSET, mirrors=("http://127.0.0.1:9/",)),
+        "fashion_mnist": fake_set("fashion_mnist", ("fashion-mnist", "fashion_mnist"), OTHER),
+    }
+    for module in (catalogue, sources):
+        monkeypatch.setattr(module, "SETS", sets)
+    monkeypatch.setattr(sources, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(sources, "MINI", tmp_path / "mini")
+    monkeypatch.setattr(sources, "SYSTEM", (tmp_path / "system",))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(download, "unreachable", {})
+    write(tmp_path / "mini" / "mnist", SUBSET)
+    return tmp_path
+
+
+def test_search_order_is_own_folder_cache_system_keras_subset(world, monkeypatch):
+    places = [
+        ("subset bundled in data/mini", None),
+        ("Keras cache", world / "keras" / "datasets" / "mnist"),
+        ("system", world / "system" / "mnist"),
+        ("data/cache", world / "cache" / "mnist"),
+        ("$LABKIT_DATA/mnist", world / "own" / "mnist"),
+    ]
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    (world / "own").mkdir()
+    for label, folder in places:
+        if folder:
+            write(folder, WHOLE)
+        assert data.load("mnist").source == label
+
+
+def test_images_are_float32_in_0_1_and_labels_int(world):
+    write(world / "cache" / "mnist", WHOLE)
+    mnist = data.load("mnist")
+    assert mnist.x_train.shape == (20, 28, 28, 1) and mnist.x_train.dtype == np.float32
+    assert_allclose(mnist.x_train[..., 0] * 255, WHOLE["x_train"], rtol=1e-6)
+    assert_array_equal(mnist.y_test, WHOLE["y_test"])
+    assert mnist.y_test.dtype == np.int64 and mnist.note == ""
+
+
+def test_the_digest_is_of_the_edition_not_of_what_was_picked(world):
+    digests = "".join(idx.sha256(idx.to_idx(values)) for values in SUBSET.values())
+    expected = hashlib.sha256(digests.encode()).hexdigest()
+    assert data.load("mnist").digest == data.load("mnist", n_train=3).digest == expected
+
+
+def test_a_subset_is_never_silently_taken_for_the_whole(world):
+    mnist = data.load("mnist", n_train=15)
+    assert len(mnist.x_train) == 8
+    assert (
+        "8 + 4 of 20 + 10 images" in mnist.note
+        and "15 training images were asked for, 8 are there" in mnist.note
+    )
+    assert "8 + 4 of 20 + 10 images" in repr(mnist) and "8 + 4 of 20 + 10 images" in mnist._repr_html_()
+
+
+def test_fewer_images_are_spread_evenly_over_the_official_order(world):
+    write(world / "cache" / "mnist", WHOLE)
+    mnist = data.load("mnist", n_train=5, n_test=4)
+    assert_array_equal(mnist.y_train, WHOLE["y_train"][[0, 4, 8, 12, 16]])
+    assert_allclose(mnist.x_test[:, 3, 4, 0] * 255, WHOLE["x_test"][[0, 2, 5, 7], 3, 4], rtol=1e-6)
+    assert "5 of 20 training images" in mnist.note
+
+
+@pytest.mark.parametrize("count", [0, -1, 21, 2.5, "5", True])
+def test_counts_that_make_no_sense_are_refused(world, count):
+    with pytest.raises(ValueError, match="whole number from 1 to 20"):
+        data.load("mnist", n_train=count)
+
+
+def test_unknown_names_are_answered_with_the_nearest(world):
+    with pytest.raises(data.DataError, match="did you mean 'fashion_mnist'"):
+        data.load("fashion")
+
+
+@pytest.mark.parametrize("suffix", [".gz", ""])
+@pytest.mark.parametrize("dotted", [False, True])
+def test_gzipped_or_not_in_both_spellings(world, monkeypatch, suffix, dotted):
+    write(world / "own", WHOLE, suffix)
+    for path in list((world / "own").iterdir()):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx") if dotted else path.name))
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    assert data.load("mnist").source == "$LABKIT_DATA"
+
+
+def test_keras_npz_has_the_same_digest_as_the_idx_files(world):
+    folder = world / "keras" / "datasets"
+    folder.mkdir(parents=True)
+    np.savez(folder / "mnist.npz", **WHOLE)
+    mnist = data.load("mnist")
+    assert mnist.source == "Keras cache"
+    write(world / "cache" / "mnist", WHOLE)
+    assert data.load("mnist").digest == mnist.digest
+
+
+def damage(folder, how):
+    path = folder / f"{FILES['x_train']}.gz"
+    raw = gzip.decompress(path.read_bytes())
+    changed = {
+        "truncated": lambda: path.read_bytes()[:-200],
+        "html": lambda: b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
+        "digest": lambda: gzip.compress(raw[:-1] + bytes([raw[-1] ^ 1])),
+        "magic": lambda: gzip.compress(b"\0\0\x08\x01" + raw[4:]),
+        "promise": lambda: gzip.compress(raw[:4] + (2**31).to_bytes(4, "big") + raw[8:]),
+        "size": lambda: gzip.compress(raw[:8] + (32).to_bytes(4, "big") + raw[12:]),
+        "bomb": lambda: gzip.compress(bytes(idx.LARGEST + 10), 1),
+        "empty": lambda: b"",
+    }
+    path.write_bytes(changed[how]())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("truncated", "cut short or damaged"),
+        ("html", "an HTML page saved under that name"),
+        ("digest", "wrong SHA-256"),
+        ("magic", "magic number 0x00000801; 0x00000803"),
+        ("promise", "promises 1,683,627,180,032 bytes of data; there are 15,680"),
+        ("size", "images of 32×28"),
+        ("bomb", "more than the 47,040,016 bytes"),
+        ("empty", "0 bytes, less than the 16"),
+    ],
+)
+def test_a_bad_file_is_named_set_aside_and_the_search_goes_on(world, how, message):
+    write(world / "cache" / "mnist", WHOLE)
+    path = damage(world / "cache" / "mnist", how)
+    mnist = data.load("mnist")
+    assert mnist.source == "subset bundled in data/mini"
+    assert message in mnist.note and "train-images-idx3-ubyte.gz" in mnist.note
+    assert not path.exists() and path.with_name(path.name + ".corrupt").exists()
+
+
+def test_labels_that_are_fewer_than_images_are_refused(world):
+    write(world / "cache" / "mnist", WHOLE | {"y_train": WHOLE["y_train"][:-1]})
+    assert "train-labels-idx1-ubyte.gz has a wrong SHA-256" in data.load("mnist").note
+
+
+def test_a_bad_file_that_cannot_be_renamed_stays_and_that_is_said(world, monkeypatch):
+    write(world / "system" / "mnist", WHOLE)
+    path = damage(world / "system" / "mnist", "digest")
+    monkeypatch.setattr(Path, "rename", raise_permission_error)
+    assert "left where it is (Permission denied)" in data.load("mnist").note
+    assert path.exists()
+
+
+def raise_permission_error(*arguments, **options):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_file_without_permission_is_named_and_kept(world, monkeypatch):
+    write(world / "cache" / "mnist", WHOLE)
+    monkeypatch.setattr(sources, "read_bytes", raise_permission_error)
+    monkeypatch.setattr(sources, "MINI", world / "nowhere")
+    with pytest.raises(data.DataError, match=r"train-images-idx3-ubyte.gz cannot be read: Permission denied"):
+        data.load("mnist")
+    assert len(list((world / "cache" / "mnist").iterdir())) == 4
+
+
+def test_a_folder_without_permission_is_named(world, monkeypatch):
+    monkeypatch.setattr(sources, "find_file", raise_permission_error)
+    with pytest.raises(data.DataError, match="folder mnist cannot be read: Permission denied"):
+        data.load("mnist")
+
+
+def test_an_incomplete_folder_is_named(world):
+    write(world / "cache" / "mnist", WHOLE, only=("x_train", "y_train"))
+    mnist = data.load("mnist")
+    assert "lacks t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte" in mnist.note
+
+
+def test_files_of_another_set_are_not_touched(world, monkeypatch):
+    write(world / "own", OTHER)
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    assert data.load("mnist").source == "subset bundled in data/mini"
+    assert data.load("fashion_mnist").source == "$LABKIT_DATA"
+    assert not list((world / "own").glob("*.corrupt"))
+
+
+def test_files_of_two_editions_are_not_mixed(world):
+    write(world / "cache" / "mnist", WHOLE | {"x_test": SUBSET["x_test"], "y_test": SUBSET["y_test"]})
+    assert "different editions" in data.load("mnist").note
+    assert not list((world / "cache" / "mnist").glob("*.corrupt"))
+
+
+def test_an_own_folder_that_does_not_exist_is_said(world, monkeypatch):
+    monkeypatch.setenv("LABKIT_DATA", str(world / "typo"))
+    assert "$LABKIT_DATA is set, but is no folder" in data.load("mnist").note
+
+
+def test_npz_that_would_unpickle_or_is_cut_short_is_refused(world):
+    folder = world / "keras" / "datasets"
+    folder.mkdir(parents=True)
+    np.savez(folder / "mnist.npz", **(WHOLE | {"x_train": np.array([object()], dtype=object)}))
+    assert "mnist.npz is not Keras's npz file" in data.load("mnist").note
+    np.savez(folder / "mnist.npz", **WHOLE)
+    (folder / "mnist.npz").write_bytes((folder / "mnist.npz").read_bytes()[:5000])
+    assert "mnist.npz is not Keras's npz file" in data.load("mnist").note
+
+
+def test_when_nothing_is_found_every_place_is_listed(world):
+    with pytest.raises(data.DataError) as error:
+        data.load("fashion_mnist")
+    for place in ("data/cache", "system", "Keras cache"):
+        assert f"{place}: not there" in str(error.value)
+
+
+def test_notes_name_no_path_of_this_machine(world):
+    write(world / "cache" / "mnist", WHOLE)
+    damage(world / "cache" / "mnist", "magic")
+    assert str(world) not in repr(data.load("mnist"))
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(0, 4), st.just(28), st.just(28))))
+@settings(deadline=None, max_examples=20)
+def test_idx_round_trip(array):
+    assert_array_equal(idx.parse_idx(idx.to_idx(array), "file", idx.IMAGES), array)
+
+
+@given(st.binary(max_size=64))
+def test_no_bytes_make_parse_idx_fail_in_another_way(content):
+    for magic in (idx.IMAGES, idx.LABELS):
+        try:
+            assert idx.parse_idx(content, "file", magic).nbytes <= len(content)
+        except data.DataError as error:
+            assert "file" in str(error)
+
+
+# --- the subsets in the repository
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_the_bundled_subset_is_balanced_and_has_its_digests(name, monkeypatch, tmp_path):
+    for place in ("CACHE", "SYSTEM"):
+        monkeypatch.setattr(sources, place, () if place == "SYSTEM" else tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    found = data.load(name)
+    assert found.source == "subset bundled in data/mini"
+    assert np.bincount(found.y_train).tolist() == [1000] * 10
+    assert np.bincount(found.y_test).tolist() == [200] * 10
+    assert found.x_train.shape == (10_000, 28, 28, 1) and found.x_train.max() == 1.0
+
+
+# --- downloads, from a server on this machine
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves gzipped IDX files, with or without Range; counts what is asked of it."""
+
+    def do_GET(self):
+        server = self.server
+        server.asked.append((self.path, self.headers.get("Range")))
+        body = server.files.get(self.path.lstrip("/"))
+        if body is None:
+            self.send_error(404)
+            return
+        start = 0
+        if server.ranges and (wanted := self.headers.get("Range")):
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(body):
+                self.send_error(416)
+                return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body) - start))
+        self.end_headers()
+        self.wfile.write(body[start : start + server.cut] if server.cut else body[start:])
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def mirror(world, monkeypatch):
+    monkeypatch.delenv("LABKIT_OFFLINE")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.files = {f"{name}.gz": gzip.compress(idx.to_idx(WHOLE[array])) for array, name in FILES.items()}
+    server.asked, server.ranges, server.cut = [], True, None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    server.set = fake_set("mnist", ("mnist",), WHOLE, SUBSET, mirrors=("http://127.0.0.1:9/", url))
+    monkeypatch.setitem(sources.SETS, "mnist", server.set)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_download_falls_back_to_the_next_mirror_and_is_kept(world, mirror):
+    first = data.load("mnist")
+    assert first.source == f"download from 127.0.0.1:{mirror.server_port}" and len(first.x_train) == 20
+    assert data.load("mnist").source == "data/cache" and len(mirror.asked) == 4
+    assert sorted(p.name for p in (world / "cache" / "mnist").iterdir()) == sorted(
+        f"{n}.gz" for n in FILES.values()
+    )
+
+
+def part_of(world, mirror, content):
+    part = world / "cache" / "mnist" / f"{FILES['x_train']}.127.0.0.1.part.gz"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(content)
+    return part
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_broken_off_download_goes_on_where_it_stopped(world, mirror, ranges):
+    mirror.ranges = ranges
+    part_of(world, mirror, mirror.files[f"{FILES['x_train']}.gz"][:1000])
+    assert len(data.load("mnist").x_train) == 20
+    assert mirror.asked[0] == (f"/{FILES['x_train']}.gz", "bytes=1000-")
+
+
+def test_a_part_that_is_whole_already_is_taken(world, mirror):
+    part_of(world, mirror, mirror.files[f"{FILES['x_train']}.gz"])
+    assert len(data.load("mnist").x_train) == 20
+
+
+def test_a_part_with_wrong_bytes_is_fetched_anew(world, mirror):
+    part_of(world, mirror, b"x" * 1000)
+    assert len(data.load("mnist").x_train) == 20
+    assert [r for _, r in mirror.asked[:2]] == ["bytes=1000-", None]
+
+
+def test_a_transfer_that_breaks_off_leaves_its_part_and_no_file(world, mirror, monkeypatch):
+    monkeypatch.setattr(download, "CHUNK", 500)
+    mirror.cut = 2000
+    mnist = data.load("mnist")
+    assert mnist.source == "subset bundled in data/mini" and "no download of mnist" in mnist.note
+    (left,) = (world / "cache" / "mnist").iterdir()
+    assert left.name.endswith(".part.gz") and left.stat().st_size == 2000
+    mirror.cut = None
+    download.unreachable.clear()
+    assert data.load("mnist").source.startswith("download")
+
+
+def test_an_error_page_or_wrong_file_is_never_installed(world, mirror):
+    mirror.files[f"{FILES['x_train']}.gz"] = b"<html>Service unavailable</html>"
+    assert "HTML page" in data.load("mnist").note
+    assert not (world / "cache" / "mnist" / f"{FILES['x_train']}.gz").exists()
+
+
+def test_a_dead_network_is_asked_once_a_process(world, mirror):
+    mirror.files.clear()
+    for _ in range(2):
+        assert data.load("mnist").source == "subset bundled in data/mini"
+    assert len(mirror.asked) == 1
+
+
+def test_offline_asks_nobody(world, mirror, monkeypatch):
+    monkeypatch.setenv("LABKIT_OFFLINE", "1")
+    assert data.load("mnist").source == "subset bundled in data/mini" and mirror.asked == []
+
+
+def test_two_runs_that_start_together_download_once(world, mirror):
+    barrier, results = threading.Barrier(2), []
+
+    def run():
+        barrier.wait()
+        results.append(len(data.load("mnist").x_train))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [20, 20] and len(mirror.asked) == 4
+
+
+def test_fetch_says_what_it_did_and_reports_progress(world, mirror):
+    seen = []
+    assert "downloaded from" in data.fetch(["mnist"], lambda *step: seen.append(step))[0]
+    assert seen[-1][1] == seen[-1][2]
+    assert data.fetch(["mnist"]) == ["mnist: already in data/cache"]
+
+
+def test_fetch_without_network_is_an_error(world):
+    with pytest.raises(data.DataError, match="no download of mnist"):
+        data.fetch(["mnist"])
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_that_says_so(world, mirror, monkeypatch):
+    monkeypatch.setattr(download, "FileLock", raise_permission_error)
+    assert "data/cache cannot be written: Permission denied" in data.load("mnist").note
+
+
+def test_verify_names_bad_files_and_touches_nothing(world):
+    write(world / "cache" / "mnist", WHOLE)
+    path = damage(world / "cache" / "mnist", "digest")
+    checks = {(c.source, c.file): c.problem for c in data.verify()}
+    assert "wrong SHA-256" in checks["data/cache", path.name]
+    assert checks["data/mini", path.name] is None
+    assert path.exists() and len(checks) == 8
+
+
+def test_the_record_of_a_run_has_source_and_digest(world, tmp_path):
+    mnist = data.load("mnist", n_train=3)
+    text = (tmp_path / "run" / "facts.jsonl").read_text()
+    assert mnist.digest in text and '"n_train": 3' in text and "subset bundled" in text
