@@ -30,6 +30,7 @@ def store_outputs(path: Path) -> int:
             continue
         cell.metadata.pop("execution", None)  # time stamps
         if "keep_output" in cell.metadata.get("tags", []):
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
             kept += 1
         else:
             cell.outputs, cell.execution_count = [], None

@@ -235,8 +235,25 @@ def test_files_of_another_set_are_not_touched(world, monkeypatch):
 
 def test_files_of_two_editions_are_not_mixed(world):
     write(world / "cache" / "mnist", WHOLE | {"x_test": SUBSET["x_test"], "y_test": SUBSET["y_test"]})
-    assert "different editions" in data.load("mnist").note
+    assert data.load("mnist").source == "subset bundled in data/mini"
     assert not list((world / "cache" / "mnist").glob("*.corrupt"))
+
+
+def test_status_changes_nothing(world):
+    write(world / "cache" / "mnist", WHOLE)
+    write(world / "mini" / "fashion-mnist", OTHER)
+    path = damage(world / "cache" / "mnist", "digest")
+    mnist, fashion = data.status()
+    assert mnist.source == fashion.source == "subset bundled in data/mini"
+    assert mnist.problems == ("train-images-idx3-ubyte.gz has a wrong SHA-256",)
+    assert path.exists()
+
+
+def test_the_bundled_files_are_never_renamed(world):
+    path = damage(world / "mini" / "mnist", "digest")
+    with pytest.raises(data.DataError, match="wrong SHA-256"):
+        data.load("mnist")
+    assert path.exists()
 
 
 def test_an_own_folder_that_does_not_exist_is_said(world, monkeypatch):

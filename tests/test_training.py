@@ -102,6 +102,7 @@ def test_files_of_a_run_agree_with_its_history(tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
 def test_best_weights_are_those_of_the_lowest_val_loss(tmp_path):
     class Ruin(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

@@ -71,13 +71,12 @@ def keras_home() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
 
 
-def find(name: str, *, online: bool | None = None, progress=None) -> Found:
+def find(name: str, *, only_look: bool = False) -> Found:
     """Search all sources for a set and return the first that is whole and true.
 
     Args:
         name: "mnist" or "fashion_mnist".
-        online: whether to try a download; None means unless `$LABKIT_OFFLINE` is set.
-        progress: see `download.fetch`.
+        only_look: change nothing: no download, and bad files stay where they are.
 
     Raises:
         DataError: no source has it; the message lists each and why it would not do.
@@ -86,22 +85,24 @@ def find(name: str, *, online: bool | None = None, progress=None) -> Found:
     problems = missing_root()
     for label, folder in folders(image_set):
         try:
-            return Found(image_set, *read_folder(image_set, folder, problems), label, tuple(problems))
+            found = read_folder(image_set, folder, problems, keep_bad=only_look)
+            return Found(image_set, *found, label, tuple(problems))
         except NotThere:
             continue
     cache = CACHE / image_set.folders[0]
     try:
-        if online if online is not None else not os.environ.get("LABKIT_OFFLINE"):
-            host = download.fetch(image_set, cache, progress)
+        if not (only_look or os.environ.get("LABKIT_OFFLINE")):
+            host = download.fetch(image_set, cache)
             found = read_folder(image_set, cache, problems)
             return Found(image_set, *found, f"download from {host}", tuple(problems))
     except (DataError, NotThere) as error:
         problems.append(str(error))
     try:
-        found = read_folder(image_set, MINI / image_set.folders[0], problems)
+        found = read_folder(image_set, MINI / image_set.folders[0], problems, keep_bad=True)
         return Found(image_set, *found, "subset bundled in data/mini", tuple(problems))
     except NotThere as error:
-        tried = "\n  ".join([*(f"{label}: not there" for label, _ in folders(image_set)), *problems])
+        places = dict.fromkeys(label for label, _ in folders(image_set))
+        tried = "\n  ".join([*(f"{place}: not there" for place in places), *problems])
         raise DataError(f"{name} was found nowhere:\n  {tried}") from error
 
 
@@ -111,8 +112,10 @@ def missing_root() -> list[str]:
     return ["$LABKIT_DATA is set, but is no folder"] if own and not Path(own).is_dir() else []
 
 
-def read_folder(image_set: ImageSet, folder: Path, problems: list[str]):
-    """Edition and uint8 arrays of the set in `folder`; bad files are set aside and noted.
+def read_folder(image_set: ImageSet, folder: Path, problems: list[str], *, keep_bad: bool = False):
+    """Edition and uint8 arrays of the set in `folder`.
+
+    Bad files are noted in `problems` and, unless `keep_bad`, set aside.
 
     Raises NotThere when the folder does not hold the set, or not truly.
     """
@@ -122,12 +125,17 @@ def read_folder(image_set: ImageSet, folder: Path, problems: list[str]):
         try:
             arrays |= read_file(path, [array for array in FILES if paths[array] == path])
         except DataError as error:
-            problems.append(f"{error}; {set_aside(path)}")
+            problems.append(f"{error}{'' if keep_bad else set_aside(path)}")
             raise NotThere from error
         except OSError as error:
             problems.append(f"{path.name} cannot be read: {error.strerror}")
             raise NotThere from error
-    return check_arrays(image_set, paths, arrays, problems), arrays
+    edition, wrong = judge(image_set, arrays)
+    for path in dict.fromkeys(paths[array] for array in wrong):
+        problems.append(f"{path.name} has a wrong SHA-256{'' if keep_bad else set_aside(path)}")
+    if edition is None:
+        raise NotThere
+    return edition, arrays
 
 
 def locate(image_set: ImageSet, folder: Path, problems: list[str]) -> dict[str, Path]:
@@ -163,34 +171,30 @@ def read_file(path: Path, arrays: list[str]) -> dict[str, np.ndarray]:
     return {array: parse_idx(read_bytes(path), path.name, IMAGES if array.startswith("x") else LABELS)}
 
 
-def check_arrays(image_set, paths, arrays, problems) -> Edition:
-    """The edition whose digests the arrays have; else NotThere, the wrong files set aside."""
+def judge(image_set: ImageSet, arrays) -> tuple[Edition | None, list[str]]:
+    """The edition that the arrays are, if any, and which arrays are of no known set.
+
+    True files of another set, or of two editions, are not wrong: they lie in a folder
+    that was given directly, and are not to be touched.
+    """
     digests = {array: sha256(to_idx(values)) for array, values in arrays.items()}
     edition = next((e for e in image_set.editions if e.digests == digests), None)
-    if edition is not None:
-        return edition
-    # True files of another set lie in a folder that was given directly; they are not touched.
     known = {d for other in SETS.values() for e in other.editions for d in e.digests.values()}
-    for path in dict.fromkeys(paths[array] for array in FILES if digests[array] not in known):
-        problems.append(f"{path.name} has a wrong SHA-256; {set_aside(path)}")
-    own = {d for e in image_set.editions for d in e.digests.values()}
-    if own.issuperset(digests.values()):
-        problems.append("four true files, but of different editions of the set")
-    raise NotThere
+    return edition, [array for array in FILES if digests[array] not in known]
 
 
 def set_aside(path: Path) -> str:
     """Rename a bad file to *.corrupt, so that the next search does not meet it again."""
     try:
         path.rename(path.with_name(path.name + ".corrupt"))
-        return f"set aside as {path.name}.corrupt"
+        return f"; set aside as {path.name}.corrupt"
     except OSError as error:
-        return f"left where it is ({error.strerror})"
+        return f"; left where it is ({error.strerror})"
 
 
 def status() -> list[Found]:
-    """What `load` would take now, without a download, for each set."""
-    return [find(name, online=False) for name in SETS]
+    """What `load` would take now, for each set, if it could not download; nothing is changed."""
+    return [find(name, only_look=True) for name in SETS]
 
 
 def fetch(names=None, progress=None) -> list[str]:

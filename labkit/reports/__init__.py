@@ -1,0 +1,15 @@
+"""Running notebooks in batch, what truly happened in a run, and the page made of it.
+
+runner      one notebook in a process of its own, supervised   (worker, process, notebook)
+record      what happened, as it is written to run.json        (texts)
+metrics     the notebook's own figures                         labkit.reports.save_metrics
+html        the executed notebook as one page                  (mathml, handouts, template/)
+publish     results put in place file by file                  (files, index)
+progress    what the terminal shows meanwhile
+
+Importing labkit.reports imports nothing heavy: papermill and nbconvert come with a run.
+"""
+
+from labkit.reports.metrics import save_metrics
+
+__all__ = ["save_metrics"]

@@ -1,0 +1,166 @@
+"""Reading a notebook's outline, and making an executed one tell the truth."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+INJECTED = "injected-parameters"
+BANNER = "labkit-banner"
+MARKER = "papermill-error-cell-tag"
+
+
+@dataclass(frozen=True)
+class CodeCell:
+    """A cell that a run executes: its place among all cells, id, first line and section."""
+
+    index: int
+    id: str
+    line: str
+    heading: str
+
+
+def tags(cell) -> list[str]:
+    """The tags of a cell."""
+    return list(cell.get("metadata", {}).get("tags", []))
+
+
+def is_run(cell) -> bool:
+    """Whether a run executes this cell: code that is not blank, skipped or injected."""
+    skipped = {"skip-execution", INJECTED} & set(tags(cell))
+    return cell["cell_type"] == "code" and bool(cell["source"].strip()) and not skipped
+
+
+def first_line(source: str) -> str:
+    """The first line of code that is no comment, else the first line, at most 80 characters."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")[:80]
+
+
+def last_heading(cell) -> str:
+    """The last heading in a markdown cell, without its marks; empty if there is none."""
+    source = re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL)
+    found = re.findall(r"^#{1,6} +(.+?) *#*$", source, flags=re.MULTILINE)
+    return re.sub(r"[`*]", "", found[-1]) if found and cell.cell_type == "markdown" else ""
+
+
+def outline(notebook) -> list[CodeCell]:
+    """The cells that a run executes, in order, each with the heading it stands under."""
+    heading, found = "", []
+    for index, cell in enumerate(notebook.cells):
+        heading = last_heading(cell) or heading
+        if is_run(cell):
+            found.append(CodeCell(index, cell.get("id", ""), first_line(cell.source), heading))
+    return found
+
+
+def anchor(cell) -> str:
+    """The id that a cell has on the page."""
+    return f"cell-{cell.id}"
+
+
+def digest(notebook) -> str:
+    """SHA-256 of what the notebook says and does: its cells' kinds, sources and tags."""
+    told = [[cell.cell_type, cell.source, sorted(tags(cell))] for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def read(path: Path):
+    """Read a notebook as nbformat 4, whatever its minor version."""
+    return nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+
+
+def mend(notebook, record, clean: Callable[[str], str]):
+    """Make an executed notebook agree with the run's record, in place.
+
+    Papermill marks cells that never ran as completed and leaves its paths behind: its
+    metadata goes, each cell says whether it ran, and a run that is not complete gets a
+    banner on top. Paths of this machine in text outputs are made relative by `clean`.
+    """
+    notebook.cells = [cell for cell in notebook.cells if MARKER not in tags(cell)]
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata["labkit"] = {"status": record.status, "profile": record.profile, "start": record.start}
+    told = {cell["index"]: cell for cell in record.cells}
+    for index, cell in numbered(notebook):
+        if index in told:
+            mend_cell(cell, told[index], record)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        if cell.cell_type == "code":
+            cell.outputs = clean_outputs(cell.outputs, clean)
+    if record.status != "completed":
+        notebook.cells.insert(0, banner(record))
+    return notebook
+
+
+def numbered(notebook) -> Iterator[tuple[int, Any]]:
+    """The cells of the source notebook with their places there, without those put in by a run."""
+    own = [cell for cell in notebook.cells if not {INJECTED, BANNER, MARKER} & set(tags(cell))]
+    return enumerate(own)
+
+
+def mend_cell(cell, told: dict[str, Any], record) -> None:
+    """Write into one cell whether it ran, and why not if it did not."""
+    cell.metadata["labkit"] = {"status": told["status"], "seconds": told["seconds"]}
+    if told["status"] == "not run":
+        note = f"This cell did not run: the run {record.ending()}.\n"
+        cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=note)]
+        cell.execution_count = None
+    elif told["status"] != "ran" and record.error and not has_error(cell):
+        error = {name: record.error[name] for name in ("ename", "evalue", "traceback")}
+        cell.outputs.append(nbformat.v4.new_output("error", **error))
+
+
+def has_error(cell) -> bool:
+    """Whether one of the cell's outputs is an error."""
+    return any(output.output_type == "error" for output in cell.outputs)
+
+
+def banner(record):
+    """A markdown cell that says that the run is not complete and where it stopped."""
+    cell = nbformat.v4.new_markdown_cell(
+        f"> **This run is not complete.** It {record.ending()}; "
+        f"{record.cells_run} of {record.cells_total} code cells ran."
+    )
+    cell.metadata["tags"] = [BANNER]
+    return cell
+
+
+def clean_outputs(outputs, clean: Callable[[str], str]):
+    """The outputs with this machine's paths out of their texts."""
+    for output in outputs:
+        if output.output_type == "stream":
+            output.text = clean(output.text)
+        elif output.output_type == "error":
+            output.evalue = clean(output.evalue)
+            output.traceback = [clean(line) for line in output.get("traceback", [])]
+        else:
+            for kind, value in output.data.items():
+                if kind.startswith("text/") and isinstance(value, str):
+                    output.data[kind] = clean(value)
+    return outputs
+
+
+def figures(notebook) -> dict[str, bytes]:
+    """Every PNG in the outputs by file name: its metadata's name, else cell and number."""
+    found: dict[str, bytes] = {}
+    for index, cell in numbered(notebook):
+        images = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+        for k, output in enumerate(images, start=1):
+            name = slug(output.metadata.get("image/png", {}).get("name", "")) or f"cell-{index + 1}-{k}"
+            name = name if f"{name}.png" not in found else f"{name}-{index + 1}-{k}"
+            found[f"{name}.png"] = base64.b64decode(output.data["image/png"])
+    return found
+
+
+def slug(text: Any) -> str:
+    """`text` as a plain file name: lower case letters, digits, dashes and underscores."""
+    return re.sub(r"[^a-z0-9_]+", "-", str(text).lower()).strip("-")[:80]

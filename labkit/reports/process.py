@@ -1,0 +1,140 @@
+"""Supervising a worker process and all that it starts: events, memory, time, the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+SAMPLE_SECONDS = 0.5
+SECONDS_TO_SAVE = 10  # how long a worker that is told to end may take to save the notebook
+
+
+class ProcessTree:
+    """A process and its descendants, remembered even after their parents are gone."""
+
+    def __init__(self, pid: int):
+        self.root = psutil.Process(pid)
+        self.known = {self.root}
+        self.peak = 0
+
+    def sample(self) -> None:
+        """Note the processes there are now and how much memory they hold together."""
+        # When the root is gone, what is known of the tree stays known.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self.known |= set(self.root.children(recursive=True))
+        self.peak = max(self.peak, sum(resident_bytes(process) for process in self.known))
+
+    def kill(self) -> None:
+        """End every process of the tree and wait until they are gone."""
+        self.sample()  # kernels live in sessions of their own: no process group holds them all
+        for process in self.known:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        # The root's exit status is for the one who started it: to wait for it here would take it.
+        psutil.wait_procs(self.known - {self.root}, timeout=10)
+
+
+def resident_bytes(process: psutil.Process) -> int:
+    """Memory that the process holds, 0 if it is gone or not ours to look at."""
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker ended: told to ("timed_out", "killed") or of itself (None)."""
+
+    told: str | None
+    returncode: int
+    peak_memory_mb: int
+    seconds: float
+
+
+def supervise(
+    job: dict[str, Any],
+    env: dict[str, str],
+    log: Path,
+    *,
+    timeout: float,
+    stop: threading.Event,
+    on_event: Callable[[dict[str, Any]], None],
+) -> Ending:
+    """Run a worker on `job` until it ends, time is over or `stop` is set.
+
+    Every event of the worker goes to `on_event`, and {"event": "tick"} twice a second.
+    Afterwards no process of the worker's is left.
+    """
+    begun = time.monotonic()
+    with open(log, "wb") as log_file:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "labkit.reports.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log_file,
+            env=env,
+            start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in good order
+        )
+    tree = ProcessTree(worker.pid)
+    try:
+        tell(worker, json.dumps(job))
+        told = follow(worker, tree, begun + timeout, stop, on_event)
+    finally:
+        tree.kill()
+        returncode = worker.wait()
+        worker.stdin.close()
+        worker.stdout.close()
+    return Ending(told, returncode, round(tree.peak / 2**20), round(time.monotonic() - begun, 1))
+
+
+def follow(worker, tree, deadline: float, stop: threading.Event, on_event) -> str | None:
+    """Hand on the worker's events until it ends; return why it was told to end, if it was."""
+    lines = lines_of(worker.stdout)
+    told, last_call = None, float("inf")
+    while True:
+        try:
+            line = lines.get(timeout=SAMPLE_SECONDS)
+        except queue.Empty:
+            line = '{"event": "tick"}'
+        if line is None:
+            return told
+        on_event(json.loads(line))
+        tree.sample()
+        if told is None and (stop.is_set() or time.monotonic() > deadline):
+            told = "killed" if stop.is_set() else "timed_out"
+            last_call = time.monotonic() + SECONDS_TO_SAVE
+            tell(worker, "end")
+        if time.monotonic() > last_call:
+            tree.kill()
+
+
+def lines_of(stream) -> queue.Queue:
+    """A queue of the stream's lines, then None, so that they can be waited for with a limit."""
+    lines: queue.Queue = queue.Queue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def tell(worker, line: str) -> None:
+    """Write one line to the worker, unless it is gone."""
+    with contextlib.suppress(OSError):  # its end is seen on its standard output
+        worker.stdin.write(line.encode() + b"\n")
+        worker.stdin.flush()

@@ -1,0 +1,144 @@
+"""What happened in a run, as its runner saw it: ``run.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from labkit import __version__
+from labkit.config import ROOT
+from labkit.reports.texts import clean_texts, without_colours
+
+PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib", "papermill", "nbconvert")
+ENDINGS = {"failed": "failed", "timed_out": "ran out of time", "killed": "was ended from outside"}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of one lab. `status` is completed, failed, timed_out or killed.
+
+    `cells` has an entry for each code cell: index among all cells of the notebook, id,
+    status (ran, failed, interrupted, not run) and seconds. `parameters` are the runner's;
+    `parameters_in_notebook` stands only where the notebook's own were others.
+    """
+
+    lab: str
+    title: str
+    profile: str
+    parameters: dict[str, Any]
+    status: str
+    cells_run: int
+    cells_total: int
+    start: str
+    seconds: float
+    cells: list[dict[str, Any]]
+    notebook_digest: str
+    error: dict[str, Any] | None = None
+    failing_cell: dict[str, Any] | None = None
+    parameters_in_notebook: dict[str, Any] | None = None
+    peak_memory_mb: int | None = None
+    seed: int | None = None
+    data: list[dict[str, Any]] = field(default_factory=list)
+    accelerator: str = "none recorded"
+    processor: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str | None] = field(default_factory=dict)
+    git: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def cleaned(self, clean: Callable[[str], str]) -> RunRecord:
+        """The record with its texts free of colours and, by `clean`, of this machine's paths."""
+        return RunRecord(**clean_texts(asdict(self), lambda text: clean(without_colours(text))))
+
+    def ending(self) -> str:
+        """How a run that is not complete ended, to stand after "the run"."""
+        words = ENDINGS.get(self.status, self.status)
+        if self.failing_cell:
+            words += f" in cell {self.failing_cell['index'] + 1}, “{self.failing_cell['line']}”"
+        return words
+
+
+def read_facts(path: Path) -> list[dict[str, Any]]:
+    """What the kernel noted by `labkit.config.record`; lines that are no facts are left out."""
+    facts = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                fact = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(fact, dict) and isinstance(fact.get("kind"), str):
+                facts.append(fact)
+    return facts
+
+
+def facts_of(facts: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The facts of one kind, without the kind, each once."""
+    found = []
+    for fact in facts:
+        rest = {name: value for name, value in fact.items() if name != "kind"}
+        if fact["kind"] == kind and rest not in found:
+            found.append(rest)
+    return found
+
+
+def accelerator(facts: list[dict[str, Any]]) -> str:
+    """The devices that the kernel saw, such as "CPU" or "CPU, GPU"."""
+    seen = [str(fact.get("devices", fact)) for fact in facts_of(facts, "device")]
+    devices = {d for fact in facts_of(facts, "device") for d in fact.get("devices", [])}
+    return ", ".join(sorted(devices)) or "; ".join(seen) or "none recorded"
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python, labkit and the packages a result depends on; None if not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version(), "labkit": __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def processor() -> dict[str, Any]:
+    """The processor's model name and how many cores this process may use."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+        model = next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), model)
+    return {"model": model, "cores": usable_cores()}
+
+
+def usable_cores() -> int:
+    """Number of processor cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def git_state() -> dict[str, Any] | None:
+    """The project's commit and whether files differ from it; None without git or repository.
+
+    The reports' own folder does not count: a run would else find the tree dirty because
+    of the run before it.
+    """
+    commit = git("rev-parse", "HEAD")
+    changes = git("status", "--porcelain", "--", ".", ":(exclude)reports")
+    return None if commit is None or changes is None else {"commit": commit, "dirty": bool(changes)}
+
+
+def git(*arguments: str) -> str | None:
+    """What git prints for the project's folder, or None if it cannot."""
+    if (program := shutil.which("git")) is None:
+        return None
+    command = [program, "-C", str(ROOT), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

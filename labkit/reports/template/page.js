@@ -1,0 +1,51 @@
+// Extras for a page that is whole without them: a switch for all code, enlarged figures,
+// a folded table of contents on narrow screens.
+"use strict";
+
+const codeSwitch = document.getElementById("code-switch");
+if (codeSwitch) {
+  const folds = [...document.querySelectorAll("details.code")];
+  codeSwitch.hidden = folds.length === 0;
+  codeSwitch.addEventListener("click", () => {
+    const show = codeSwitch.getAttribute("aria-pressed") !== "true";
+    folds.forEach((fold) => { fold.open = show; });
+    codeSwitch.setAttribute("aria-pressed", String(show));
+    codeSwitch.textContent = show ? "Hide all code" : "Show all code";
+  });
+}
+
+const contents = document.querySelector(".contents details");
+const wide = window.matchMedia("(min-width: 70rem)");
+const foldContents = () => { if (contents) contents.open = wide.matches; };
+foldContents();
+wide.addEventListener("change", foldContents);
+
+// A link into a folded part opens it first.
+const unfold = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const fold = target && target.closest("details:not([open])");
+  if (fold) { fold.open = true; target.scrollIntoView(); }
+};
+window.addEventListener("hashchange", unfold);
+unfold();
+
+const lightbox = document.getElementById("lightbox");
+if (lightbox) {
+  const enlarge = (image) => {
+    const copy = image.cloneNode();
+    copy.removeAttribute("width");
+    lightbox.querySelector("img")?.remove();
+    lightbox.append(copy);
+    lightbox.showModal();
+  };
+  for (const image of document.querySelectorAll("figure > img")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "enlarge";
+    button.title = "Enlarge the figure";
+    image.replaceWith(button);
+    button.append(image);
+    button.addEventListener("click", () => enlarge(image));
+  }
+  lightbox.addEventListener("click", () => lightbox.close());
+}

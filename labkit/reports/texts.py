@@ -1,0 +1,58 @@
+"""Texts for other people's eyes: no terminal colours, no paths of this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labkit.config import ROOT, notebooks_dir
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+CELL_FILE = re.compile(r"[^\s\"'(]*/ipykernel_\d+/\d+\.py")
+
+
+def without_colours(text: str) -> str:
+    """`text` without the terminal's escape sequences."""
+    return ANSI.sub("", text)
+
+
+def path_cleaner(out: Path) -> Callable[[str], str]:
+    """A function that writes this machine's paths in a text relative to what they stand for.
+
+    The project's folder disappears from the front of a path; the reports' folder becomes
+    ``reports``, a Python environment ``<python>`` and the user's home ``~``.
+    """
+    names = {str(out): out.name, str(out.resolve()): out.name}
+    names |= {str(notebooks_dir().resolve()): "notebooks", str(notebooks_dir()): "notebooks"}
+    if data := os.environ.get("LABKIT_DATA"):
+        names[data] = "$LABKIT_DATA"
+    home = Path.home()
+    if ROOT.is_relative_to(home):  # IPython's tracebacks write the home as ~
+        names[f"~/{ROOT.relative_to(home)}"] = ""
+    names |= {str(ROOT): "", sys.prefix: "<python>", sys.base_prefix: "<python>", str(home): "~"}
+    # The longest first, for one may lie in another; "/" and "/usr" name no one's machine.
+    telling = sorted((path for path in names if path == str(home) or path.count(os.sep) > 1), key=len)
+    rules = [(re.compile(re.escape(path) + r"(?![\w-])(/?)"), names[path]) for path in reversed(telling)]
+
+    def clean(text: str) -> str:
+        text = CELL_FILE.sub("<cell>", text)
+        for pattern, name in rules:
+            text = pattern.sub(rf"{name}\1" if name else lambda match: "" if match[1] else "<project>", text)
+        return text
+
+    return clean
+
+
+def clean_texts(value: Any, clean: Callable[[str], str]) -> Any:
+    """`value` with every text in it cleaned, inside lists and mappings too."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, (list, tuple)):
+        return [clean_texts(item, clean) for item in value]
+    if isinstance(value, dict):
+        return {name: clean_texts(item, clean) for name, item in value.items()}
+    return value

@@ -1,0 +1,142 @@
+"""From what was seen of a run to its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from labkit.reports import record as records
+from labkit.reports.metrics import MetricsError, read_metrics
+from labkit.reports.notebook import CodeCell
+from labkit.reports.process import Ending
+from labkit.reports.record import RunRecord
+from labkit.reports.request import Request
+
+
+@dataclass
+class Watch:
+    """What the worker's events told so far."""
+
+    ends: dict[int, dict[str, Any]] = field(default_factory=dict)
+    running: int | None = None
+    finished: dict[str, Any] | None = None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            self.running = event["cell"]
+        elif event["event"] == "end":
+            self.ends[event["cell"]], self.running = event, None
+        elif event["event"] == "finished":
+            self.finished = event
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run ended: its status, the error if there was one, the place of the failing cell."""
+
+    status: str
+    error: dict[str, Any] | None = None
+    place: int | None = None
+
+
+def judge(
+    request: Request, watch: Watch, ending: Ending, start: str, git: dict[str, Any] | None
+) -> tuple[RunRecord, dict[str, Any]]:
+    """Make the record from what was seen, and read the figures that the notebook saved."""
+    verdict = verdict_on(request, watch, ending)
+    metrics, warnings = {}, []
+    try:
+        metrics = read_metrics(request.work / "metrics.json")
+    except MetricsError as problem:
+        if verdict.status == "completed":
+            verdict = Verdict("failed", failure("MetricsError", str(problem)))
+        else:
+            warnings.append(str(problem))
+    told = facts_as_told(request)
+    if told["parameters_in_notebook"] is not None:
+        warnings.append("The notebook resolved its parameters to other values than the runner.")
+    record = RunRecord(
+        lab=request.lab.name,
+        title=request.lab.title,
+        profile=request.profile,
+        **cells_as_seen(request, watch, verdict),
+        **told,
+        start=start,
+        seconds=ending.seconds,
+        peak_memory_mb=ending.peak_memory_mb,
+        processor=records.processor(),
+        versions=records.versions(),
+        git=git,
+        notebook_digest=request.digest,
+        warnings=warnings,
+    )
+    return record, metrics
+
+
+def facts_as_told(request: Request) -> dict[str, Any]:
+    """The record's entries on parameters, data and devices, with what the kernel noted."""
+    facts = records.read_facts(request.work / "facts.jsonl")
+    parameters = dict(request.parameters)
+    told = [fact.get("parameters") for fact in records.facts_of(facts, "config")]
+    return {
+        "parameters": parameters,
+        "parameters_in_notebook": next((other for other in told if other != parameters), None),
+        "seed": parameters.get("seed"),
+        "data": records.facts_of(facts, "data"),
+        "accelerator": records.accelerator(facts),
+    }
+
+
+def verdict_on(request: Request, watch: Watch, ending: Ending) -> Verdict:
+    """Judge by the events of the cells first, then by how the worker ended."""
+    raised = {place: end["error"] for place, end in watch.ends.items() if end["error"]}
+    place = next(iter(raised), watch.running)
+    sound = watch.finished and not watch.finished["error"] and not raised
+    if ending.told == "timed_out" and not sound:
+        why = f"the run took longer than its limit of {request.timeout:g} s"
+        return Verdict("timed_out", failure("Timeout", why), place)
+    if ending.told == "killed" and not sound:
+        return Verdict("killed", failure("Interrupted", "the run was interrupted (Ctrl-C or SIGTERM)"), place)
+    if error := raised.get(place) or (watch.finished or {}).get("error"):
+        return Verdict(error["status"], failure(error["ename"], error["evalue"], error["traceback"]), place)
+    if watch.finished is None:
+        code = ending.returncode
+        how = f"signal {-code}" if code < 0 else f"exit status {code}"
+        why = f"the process that ran the notebook ended by {how}"
+        return Verdict("killed", failure("WorkerDied", why), place)
+    missing = [cell for cell in request.cells if cell.index not in watch.ends]
+    if missing:
+        why = f"{len(missing)} cells did not run"
+        return Verdict("failed", failure("CellsNotRun", why), missing[0].index)
+    return Verdict("completed")
+
+
+def failure(ename: str, evalue: str, traceback: list[str] | None = None) -> dict[str, Any]:
+    """An error as it stands in the record."""
+    return {"ename": ename, "evalue": evalue, "traceback": traceback or []}
+
+
+def cells_as_seen(request: Request, watch: Watch, verdict: Verdict) -> dict[str, Any]:
+    """The record's entries on status, error and cells."""
+    cells = [cell_entry(cell, watch, verdict.place) for cell in request.cells]
+    at = next((cell for cell in request.cells if cell.index == verdict.place), None)
+    return {
+        "status": verdict.status,
+        "error": verdict.error,
+        "failing_cell": at and {"index": at.index, "id": at.id, "line": at.line},
+        "cells": cells,
+        "cells_run": sum(cell["status"] == "ran" for cell in cells),
+        "cells_total": len(cells),
+    }
+
+
+def cell_entry(cell: CodeCell, watch: Watch, failing: int | None) -> dict[str, Any]:
+    """One cell's line in the record: whether it ran, and its seconds."""
+    end = watch.ends.get(cell.index)
+    if end and not end["error"]:
+        status = "ran"
+    elif cell.index == failing:
+        status = "failed" if end and end["error"]["status"] == "failed" else "interrupted"
+    else:
+        status = "not run"
+    return {"index": cell.index, "id": cell.id, "status": status, "seconds": end["seconds"] if end else None}

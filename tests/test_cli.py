@@ -1,0 +1,170 @@
+"""The command: what it accepts, what it says, and its exit status."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from labkit import batch
+from labkit.cli import literal, main
+
+HEAVY = {"tensorflow", "keras", "papermill", "nbconvert", "nbformat", "matplotlib", "jupyter_client"}
+
+
+@pytest.fixture
+def labs(tmp_path, monkeypatch):
+    """Two labs: both have a seed, the first has latents too."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    sources = {
+        "01_vae": "seed = 0  # of all\nlatent_dims = [1, 2]  # sweep\nepochs = None  # passes",
+        "02_gan": "seed = 0",
+    }
+    for name, source in sources.items():
+        cells = [nbformat.v4.new_markdown_cell(f"# Title of {name}"), nbformat.v4.new_code_cell(source)]
+        cells[1].metadata["tags"] = ["parameters"]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    (folder / "profiles.toml").write_text(
+        "".join(f"[01_vae.{p}]\nepochs = 2\n" for p in ("smoke", "quick", "full"))
+    )
+    monkeypatch.setenv("LABKIT_NOTEBOOKS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The requests that would have been run; each is said to have ended well."""
+    requests = []
+
+    def run_all(given, jobs):
+        requests.extend(given)
+        return [batch.Result(request, "completed") for request in given]
+
+    monkeypatch.setattr(batch, "run_all", run_all)
+    return requests
+
+
+def test_the_command_itself_imports_nothing_heavy():
+    told = "import sys, labkit.cli; labkit.cli.parser(); print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
+
+
+def test_labs_are_listed_with_their_parameters(labs, capsys):
+    assert main(["labs"]) == 0
+    said = capsys.readouterr().out
+    assert "Title of 01_vae" in said and "by profile" in said and "sweep" in said
+
+
+def test_labs_as_json(labs, capsys):
+    assert main(["labs", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["name"], second["name"]) == ("01_vae", "02_gan")
+    assert first["parameters"]["latent_dims"] == {"default": [1, 2], "comment": "sweep"}
+    assert first["profiles"]["full"] == {"epochs": 2}
+
+
+def test_without_names_all_labs_run(labs, ran, capsys):
+    assert main(["run"]) == 0
+    assert [request.lab.name for request in ran] == ["01_vae", "02_gan"]
+    assert "2 of 2 labs are complete" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["1", "01", "01_vae", "01_vae.ipynb"])
+def test_a_lab_is_named_by_number_or_name(labs, ran, name):
+    assert main(["run", name, "01"]) == 0
+    assert [request.lab.name for request in ran] == ["01_vae"]
+
+
+def test_parameters_profile_and_limit_reach_the_run(labs, ran, tmp_path):
+    arguments = ["run", "1", "-p", "latent_dims", "[4, 8]", "-p", "seed", "7", "--profile", "full"]
+    assert main([*arguments, "--out", str(tmp_path / "x"), "--timeout", "12.5"]) == 0
+    (request,) = ran
+    assert dict(request.parameters) == {"seed": 7, "latent_dims": [4, 8], "epochs": 2}
+    assert (request.profile, request.timeout, request.out) == ("full", 12.5, tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "9"], "no lab '9'"),
+        (["run", "01_vea"], "did you mean '01_vae'"),
+        (["run", "--profile", "quik"], "did you mean 'quick'"),
+        (["run", "1", "-p", "latent_dim", "[2]"], "did you mean 'latent_dims'"),
+        (["run", "1", "-p", "seed", "many"], "'seed' is 'many'"),
+        (["run", "-p", "latent_dims", "[2]"], "02_gan"),  # all labs, and the second has no such parameter
+    ],
+)
+def test_what_does_not_exist_or_fit_is_named_before_anything_runs(labs, ran, capsys, arguments, said):
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+    assert not ran
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["walk"],
+        ["run", "--jobs", "0"],
+        ["run", "--timeout", "-1"],
+        ["run", "--timeout", "nan"],
+        ["run", "-p", "seed"],
+    ],
+)
+def test_bad_usage_is_exit_status_2(labs, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+def test_a_file_that_is_no_notebook_is_named(labs, capsys):
+    (labs / "03_broken.ipynb").write_text('{"cells": [')
+    assert main(["run"]) == 2
+    assert "03_broken.ipynb is not a readable Jupyter notebook" in capsys.readouterr().err
+
+
+def test_a_failed_run_is_exit_status_1(labs, monkeypatch, capsys):
+    failed = lambda requests, jobs: [batch.Result(request, "failed", "it broke") for request in requests]  # noqa: E731
+    monkeypatch.setattr(batch, "run_all", failed)
+    assert main(["run", "1"]) == 1
+    assert "01_vae: it broke" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("3", 3), ("1e-3", 1e-3), ("[1, 2]", [1, 2]), ("None", None), ("mnist", "mnist"), ("a b", "a b")],
+)
+def test_a_value_is_a_literal_or_a_text(text, value):
+    assert literal(text) == value
+
+
+def test_data_status_and_verify_say_what_is_there(monkeypatch, capsys):
+    from types import SimpleNamespace as Made
+
+    from labkit import data
+
+    edition = Made(n_train=10_000, n_test=2_000)
+    found = Made(image_set=Made(name="mnist"), edition=edition, source="data/mini", problems=("a bad file",))
+    monkeypatch.setattr(data, "status", lambda: [found])
+    assert main(["data"]) == 0
+    assert "mnist: 10,000 + 2,000 images from data/mini\n    a bad file" in capsys.readouterr().out
+    good, bad = (data.FileCheck("mnist", "data/mini", "x.gz", problem) for problem in (None, "wrong magic"))
+    monkeypatch.setattr(data, "verify", lambda: [good])
+    assert main(["data", "verify"]) == 0
+    monkeypatch.setattr(data, "verify", lambda: [good, bad])
+    assert main(["data", "verify"]) == 1
+    assert "x.gz in data/mini: wrong magic" in capsys.readouterr().out
+
+
+def test_data_that_cannot_be_fetched_is_exit_status_1(monkeypatch, capsys):
+    from labkit import data
+
+    def fetch(progress):
+        raise data.DataError("no mirror has it")
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    assert main(["data", "fetch"]) == 1
+    assert "no mirror has it" in capsys.readouterr().err

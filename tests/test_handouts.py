@@ -1,0 +1,83 @@
+"""Every requirement of the handouts is met by a cell of the notebook it belongs to."""
+
+import nbformat
+import pytest
+
+from labkit import config
+from labkit.config import ConfigError
+from labkit.reports.handouts import checklist, requirement_ids, requirements
+
+NOTEBOOKS = {
+    "01_vae_mnist",
+    "02_vae_to_gan",
+    "03_ae_vs_vae_fashion",
+    "04_dcgan_fashion",
+    "05_ck_faces",
+    "06_vae_cvae_mnist",
+    "07_gan_lsgan_dcgan_mnist",
+}
+PRESENT = sorted((config.ROOT / "notebooks").glob(config.LAB_PATTERN))
+
+
+def test_every_requirement_has_a_unique_id_a_text_and_a_notebook():
+    found = requirements()
+    assert len({requirement.id for requirement in found}) == len(found) == 70
+    assert all(requirement.text and set(requirement.notebooks) <= NOTEBOOKS for requirement in found)
+    assert {name for requirement in found for name in requirement.notebooks} == NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", PRESENT, ids=lambda path: path.stem)
+def test_a_notebook_meets_what_is_asked_of_it_and_names_nothing_else(path):
+    notebook = nbformat.read(path, as_version=4)
+    tagged = {name for cell in notebook.cells for name in requirement_ids(cell)}
+    wanted = {requirement.id for requirement in requirements() if path.stem in requirement.notebooks}
+    assert not wanted - tagged, "requirements that no cell is tagged with"
+    assert not tagged - {requirement.id for requirement in requirements()}, "tags that no handout knows"
+
+
+def lab_notebook(*cells):
+    made = []
+    for kind, name, status in cells:
+        new = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
+        made.append(new("## Part" if kind == "markdown" else "x", metadata={"tags": [f"handout:{name}"]}))
+        if status:
+            made[-1].metadata["labkit"] = {"status": status}
+    return nbformat.v4.new_notebook(cells=made)
+
+
+def test_a_requirement_is_met_when_all_its_code_cells_ran():
+    notebook = lab_notebook(
+        ("markdown", "lab1.8", None), ("code", "lab1.8", "ran"), ("code", "lab1.9", "ran"),
+        ("code", "lab1.9", "not run"), ("markdown", "lab1.12", None),
+    )  # fmt: skip
+    checks, warnings = checklist(notebook, "02_vae_to_gan")
+    states = {check.requirement.id: check.state for check in checks}
+    assert states == {
+        "lab1.8": "met",
+        "lab1.9": "not run",
+        "lab1.10": "not met",
+        "lab1.11": "not met",
+        "lab1.12": "met",
+    }
+    assert not warnings
+
+
+def test_a_tag_that_no_handout_knows_is_a_warning():
+    _, warnings = checklist(lab_notebook(("code", "lab1.88", "ran")), "02_vae_to_gan")
+    assert "lab1.88" in warnings[0] and "did you mean 'lab1.8'" in warnings[0]
+
+
+@pytest.mark.parametrize("text", ["handout = 3", "[[handout]]\nid = 1", "not toml"])
+def test_a_list_that_cannot_be_read_is_an_error(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("LABKIT_NOTEBOOKS", str(tmp_path))
+    (tmp_path / "handouts.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"handouts\.toml"):
+        requirements()
+
+
+def test_an_id_that_comes_twice_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_NOTEBOOKS", str(tmp_path))
+    row = '{id = "a.1", text = "t", notebooks = ["01_x"]}'
+    (tmp_path / "handouts.toml").write_text(f'[[handout]]\ntitle = "A"\nrequirement = [{row}, {row}]')
+    with pytest.raises(ConfigError, match=r"a\.1"):
+        requirements()
