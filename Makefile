@@ -1,0 +1,44 @@
+# make reports   run the labs and make their reports   (LABS="01 02" PROFILE=smoke|quick|full JOBS=1)
+# make test      lint, import contract, unit tests, every notebook under the smoke profile
+# make lab       JupyterLab on the notebooks
+# make outputs   renew the stored outputs that nbval compares (after changing a notebook)
+# make clean     remove the environment and what runs left behind; data and reports stay
+
+PYTHON ?= python3
+PROFILE ?= $(if $(LABKIT_PROFILE),$(LABKIT_PROFILE),quick)
+LABS ?=
+JOBS ?= 1
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help reports test lab outputs clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "labkit needs Python 3.11, 3.12 or 3.13; %s is %d.%d. Try: make PYTHON=python3.12 ..." % (sys.executable, *v))'
+	@echo "Setting up $(VENV) (once; TensorFlow is large, this takes a few minutes) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+reports: $(READY)
+	@$(BIN)/labkit run $(LABS) --profile $(PROFILE) --jobs $(JOBS)
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks
+
+outputs: $(READY)
+	$(BIN)/python scripts/store_outputs.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info reports/.work .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
