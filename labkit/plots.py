@@ -239,9 +239,13 @@ def manifold(decode, n=15, *, latent_dim=2, dims=(0, 1), title="", name="manifol
     show_sheet(axes, sheet)
     axes.set(xlabel=f"latent {dims[0] + 1}", ylabel=f"latent {dims[1] + 1}", title=title)
     shown = [0, n // 4, n // 2, n - 1 - n // 4, n - 1]
-    axes.set_xticks([(i + 0.5) / n * sheet.shape[1] for i in shown], [f"{quantiles[i]:.1f}" for i in shown])
+    axes.set_xticks(
+        [(i + 0.5) / n * sheet.shape[1] for i in shown],
+        [f"{quantiles[i]:.1f}".replace("-", "−") for i in shown],
+    )
     axes.set_yticks(
-        [(i + 0.5) / n * sheet.shape[0] for i in shown], [f"{quantiles[n - 1 - i]:.1f}" for i in shown]
+        [(i + 0.5) / n * sheet.shape[0] for i in shown],
+        [f"{quantiles[n - 1 - i]:.1f}".replace("-", "−") for i in shown],
     )
     fig.alt = (
         f"{title or 'Manifold'}: {n} by {n} images decoded from a grid of Gaussian quantiles, "

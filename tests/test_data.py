@@ -261,6 +261,16 @@ def test_an_own_folder_that_does_not_exist_is_said(world, monkeypatch):
     assert "$LABKIT_DATA is set, but is no folder" in data.load("mnist").note
 
 
+def test_a_relative_own_folder_is_found_from_the_notebooks_too(world, monkeypatch):
+    write(world / "own", WHOLE)
+    (world / "notebooks").mkdir()
+    monkeypatch.setattr(sources, "ROOT", world)
+    monkeypatch.setenv("LABKIT_DATA", "own")
+    for folder in (world, world / "notebooks"):
+        monkeypatch.chdir(folder)
+        assert data.load("mnist").source == "$LABKIT_DATA"
+
+
 def test_npz_that_would_unpickle_or_is_cut_short_is_refused(world):
     folder = world / "keras" / "datasets"
     folder.mkdir(parents=True)

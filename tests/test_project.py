@@ -1,5 +1,7 @@
 """The project's own files agree with each other."""
 
+import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -91,3 +93,17 @@ def test_importing_labkit_imports_nothing_heavy():
     code = f"import sys, labkit, labkit.cli; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_readme_states_the_figures_of_the_reports():
+    spec = importlib.util.spec_from_file_location("results_table", ROOT / "scripts" / "results_table.py")
+    results = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(results)
+    text = results.README.read_text(encoding="utf-8")
+    try:
+        expected = results.with_table(text)
+    except ValueError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the reports here are not those of the README: {error}")
+    assert text == expected

@@ -57,13 +57,24 @@ def folders(image_set: ImageSet) -> Iterator[tuple[str, Path]]:
     Labels are symbolic, so that a report names no machine's paths.
     """
     roots = [("data/cache", CACHE), *(("system", path) for path in SYSTEM), ("Keras cache", keras_home())]
-    if own := os.environ.get("LABKIT_DATA"):
-        roots.insert(0, ("$LABKIT_DATA", Path(own)))
+    if own := own_root():
+        roots.insert(0, ("$LABKIT_DATA", own))
     for label, root in roots:
         for sub in image_set.folders:
             yield f"{label}/{sub}" if label.startswith("$") else label, root / sub
         if label.startswith(("$", "Keras")):
             yield label, root
+
+
+def own_root() -> Path | None:
+    """The folder that `$LABKIT_DATA` names, from the current folder or else the project's.
+
+    The second is for a kernel, whose current folder is its notebook's.
+    """
+    name = os.environ.get("LABKIT_DATA")
+    if not name:
+        return None
+    return next((path for path in (Path(name), ROOT / name) if path.is_dir()), Path(name))
 
 
 def keras_home() -> Path:
@@ -108,8 +119,8 @@ def find(name: str, *, only_look: bool = False) -> Found:
 
 def missing_root() -> list[str]:
     """A warning when `$LABKIT_DATA` is set but is no folder."""
-    own = os.environ.get("LABKIT_DATA")
-    return ["$LABKIT_DATA is set, but is no folder"] if own and not Path(own).is_dir() else []
+    own = own_root()
+    return ["$LABKIT_DATA is set, but is no folder"] if own and not own.is_dir() else []
 
 
 def read_folder(image_set: ImageSet, folder: Path, problems: list[str], *, keep_bad: bool = False):

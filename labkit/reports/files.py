@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
-# The umask can only be read by setting it: done once, before there are threads.
-UMASK = os.umask(0o022)
-os.umask(UMASK)
-
+from labkit.config import replacing
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name in the same folder, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        # mkstemp makes files for the owner alone; results are for everybody who may read the folder.
-        Path(temporary).chmod(0o666 & ~UMASK)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def to_json(value: Any) -> str:

@@ -91,6 +91,11 @@ class Renderer(IPythonRenderer):
         """A formula in a line of text."""
         return self.formula(body, display=False)
 
+    def paragraph(self, text: str) -> str:
+        """A paragraph in which no line begins with the comma after a formula."""
+        kept = re.sub(r"(<math(?:(?!<math).)*?</math>)([,.;:!?)]+)", r'<span class="kept">\1\2</span>', text)
+        return super().paragraph(kept)
+
     def latex_environment(self, name: str, body: str) -> str:
         """An environment such as align, which stands as a displayed formula."""
         inner = body if name.startswith("equation") else f"\\begin{{{name}}}{body}\\end{{{name}}}"

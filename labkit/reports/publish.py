@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 
 from labkit.reports import html, index
-from labkit.reports.files import UMASK, read_json, to_json, write_atomically
+from labkit.reports.files import read_json, to_json, write_atomically
 from labkit.reports.notebook import figures, mend
 from labkit.reports.record import RunRecord
 from labkit.reports.texts import path_cleaner
@@ -53,7 +53,6 @@ def put(files: dict[str, bytes], pictures: dict[str, bytes], target: Path) -> No
     """Write everything beside its place first, so that a full disk harms nothing, then rename."""
     target.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=target, prefix=".new-"))
-    staging.chmod(0o777 & ~UMASK)
     try:
         (staging / "figures").mkdir()
         for name, content in pictures.items():

@@ -91,6 +91,9 @@ def environment(request: Request) -> dict[str, str]:
     env = dict(os.environ)
     env.pop("LABKIT_RESUME", None)
     env |= {"LABKIT_PROFILE": request.profile, "LABKIT_RUN_DIR": str(request.work.resolve())}
+    for name in ("LABKIT_DATA", "LABKIT_NOTEBOOKS", "KERAS_HOME"):
+        if env.get(name):  # the kernel's current folder is the notebook's, not the caller's
+            env[name] = str(Path(env[name]).resolve())
     env.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     env.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else ipykernel warns in every log
     if request.resume:
