@@ -3,7 +3,13 @@
 import gzip
 import hashlib
 import http.server
+import importlib.util
+import io
+import subprocess
+import sys
 import threading
+import warnings
+import zipfile
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -28,19 +34,20 @@ def fake_arrays(n_train, n_test, seed=0):
     }
 
 
+# Most tests meet sources that will not do, of which `load` warns; one test checks that it does.
+pytestmark = pytest.mark.filterwarnings("ignore:(fashion_)?mnist. :UserWarning")
+
 WHOLE, SUBSET, OTHER = fake_arrays(20, 10), fake_arrays(8, 4, seed=1), fake_arrays(20, 10, seed=2)
 
 
-def fake_edition(title, content):
+def fake_edition(content):
     digests = {array: idx.sha256(idx.to_idx(values)) for array, values in content.items()}
-    return catalogue.Edition(title, len(content["x_train"]), len(content["x_test"]), digests)
+    return catalogue.Edition(len(content["x_train"]), len(content["x_test"]), digests)
 
 
 def fake_set(name, folder, *contents, mirrors=()):
-    editions = tuple(
-        fake_edition(title, c) for title, c in zip(("whole set", "subset"), contents, strict=False)
-    )
-    return catalogue.ImageSet(name, folder, tuple("0123456789"), "none", mirrors, editions)
+    editions = tuple(map(fake_edition, contents))
+    return catalogue.ImageSet(name, folder, tuple("0123456789"), mirrors, editions)
 
 
 def write(folder, content, suffix=".gz", only=tuple(FILES)):
@@ -57,8 +64,8 @@ def world(tmp_path, monkeypatch):
         "mnist": fake_set("mnist", ("mnist",), WHOLE, SUBSET, mirrors=("http://127.0.0.1:9/",)),
         "fashion_mnist": fake_set("fashion_mnist", ("fashion-mnist", "fashion_mnist"), OTHER),
     }
-    for module in (catalogue, sources):
-        monkeypatch.setattr(module, "SETS", sets)
+    for name, image_set in sets.items():
+        monkeypatch.setitem(catalogue.SETS, name, image_set)
     monkeypatch.setattr(sources, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(sources, "MINI", tmp_path / "mini")
     monkeypatch.setattr(sources, "SYSTEM", (tmp_path / "system",))
@@ -123,9 +130,23 @@ def test_counts_that_make_no_sense_are_refused(world, count):
         data.load("mnist", n_train=count)
 
 
-def test_unknown_names_are_answered_with_the_nearest(world):
-    with pytest.raises(data.DataError, match="did you mean 'fashion_mnist'"):
-        data.load("fashion")
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("fashion", "did you mean 'fashion_mnist'"),
+        ("Fashion-MNIST", "did you mean 'fashion_mnist'"),
+        ("faces", "known: fashion_mnist, mnist"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest_or_with_all(world, name, answer):
+    with pytest.raises(data.DataError, match=f"no image set '{name}'.*{answer}"):
+        data.load(name)
+
+
+def test_importing_data_imports_no_tensorflow_and_no_requests():
+    code = "import sys, labkit.data; print({'tensorflow', 'keras', 'requests'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("suffix", [".gz", ""])
@@ -215,7 +236,7 @@ def test_a_file_without_permission_is_named_and_kept(world, monkeypatch):
 
 def test_a_folder_without_permission_is_named(world, monkeypatch):
     monkeypatch.setattr(sources, "find_file", raise_permission_error)
-    with pytest.raises(data.DataError, match="folder mnist cannot be read: Permission denied"):
+    with pytest.raises(data.DataError, match="data/cache: cannot be read: Permission denied"):
         data.load("mnist")
 
 
@@ -245,7 +266,7 @@ def test_status_changes_nothing(world):
     path = damage(world / "cache" / "mnist", "digest")
     mnist, fashion = data.status()
     assert mnist.source == fashion.source == "subset bundled in data/mini"
-    assert mnist.problems == ("train-images-idx3-ubyte.gz has a wrong SHA-256",)
+    assert mnist.problems == ("data/cache: train-images-idx3-ubyte.gz has a wrong SHA-256",)
     assert path.exists()
 
 
@@ -271,6 +292,28 @@ def test_a_relative_own_folder_is_found_from_the_notebooks_too(world, monkeypatc
         assert data.load("mnist").source == "$LABKIT_DATA"
 
 
+def test_an_own_folder_behind_a_locked_door_is_said(world, monkeypatch):
+    monkeypatch.setenv("LABKIT_DATA", str(world / "locked" / "inner"))
+    is_dir = Path.is_dir
+    monkeypatch.setattr(
+        Path, "is_dir", lambda path: raise_permission_error() if "locked" in path.parts else is_dir(path)
+    )
+    assert "$LABKIT_DATA is set, but is no folder" in data.load("mnist").note
+
+
+def test_what_was_wrong_is_warned_of_with_its_source(world):
+    write(world / "cache" / "mnist", WHOLE)
+    damage(world / "cache" / "mnist", "digest")
+    with pytest.warns(
+        UserWarning, match=r"mnist: data/cache: train-images-idx3-ubyte\.gz has a wrong SHA-256"
+    ):
+        data.load("mnist")
+    write(world / "cache" / "mnist", WHOLE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert data.load("mnist").source == "data/cache"
+
+
 def test_npz_that_would_unpickle_or_is_cut_short_is_refused(world):
     folder = world / "keras" / "datasets"
     folder.mkdir(parents=True)
@@ -279,6 +322,39 @@ def test_npz_that_would_unpickle_or_is_cut_short_is_refused(world):
     np.savez(folder / "mnist.npz", **WHOLE)
     (folder / "mnist.npz").write_bytes((folder / "mnist.npz").read_bytes()[:5000])
     assert "mnist.npz is not Keras's npz file" in data.load("mnist").note
+
+
+@pytest.mark.parametrize("shape", [(10**12, 28, 28), (10**30, 28, 28), (3, 28, 28)])
+def test_npz_is_not_given_the_memory_that_its_header_asks_for(tmp_path, shape):
+    header = io.BytesIO()
+    facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, facts)
+    with zipfile.ZipFile(tmp_path / "mnist.npz", "w") as archive:
+        archive.writestr("x_train.npy", header.getvalue() + bytes(2 * 784))
+    with pytest.raises(data.DataError, match=r"mnist\.npz.*there are 1,568"):
+        idx.read_npz(tmp_path / "mnist.npz")
+
+
+def test_npz_that_unpacks_to_more_than_the_set_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mnist.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x_train.npy", bytes(idx.LARGEST + 10_000))
+    with pytest.raises(data.DataError, match=r"mnist\.npz.*holds more than"):
+        idx.read_npz(tmp_path / "mnist.npz")
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=100)
+def test_no_change_of_an_npz_gives_another_error_or_other_arrays_unseen(tmp_path_factory, chosen):
+    path = tmp_path_factory.mktemp("npz") / "mnist.npz"
+    np.savez(path, **SUBSET)
+    content = bytearray(path.read_bytes())
+    for _ in range(3):
+        content[chosen.draw(st.integers(0, len(content) - 1))] = chosen.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        assert set(idx.read_npz(path)) == set(FILES)
+    except data.DataError as error:
+        assert "mnist.npz" in str(error)
 
 
 def test_when_nothing_is_found_every_place_is_listed(world):
@@ -324,6 +400,26 @@ def test_the_bundled_subset_is_balanced_and_has_its_digests(name, monkeypatch, t
     assert found.x_train.shape == (10_000, 28, 28, 1) and found.x_train.max() == 1.0
 
 
+def test_making_the_subset_again_gives_the_same_bytes(world, monkeypatch):
+    spec = importlib.util.spec_from_file_location(
+        "make_mini", Path(data.__file__).parents[2] / "data/make_mini.py"
+    )
+    make_mini = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_mini)
+    monkeypatch.setattr(make_mini, "ROOT", world / "made")
+    monkeypatch.setattr(make_mini, "PER_CLASS", {"train": 1, "test": 1})
+    for name, content, folder in (("mnist", WHOLE, "mnist"), ("fashion_mnist", OTHER, "fashion-mnist")):
+        write(world / "cache" / folder, content)
+        assert data.load(name).source == "data/cache"
+    made = []
+    for _ in range(2):
+        make_mini.main()
+        made.append({path.name: path.read_bytes() for path in sorted((world / "made").rglob("mnist/*.gz"))})
+    assert made[0] == made[1] and len(made[0]) == 4
+    labels = idx.read_bytes(world / "made" / "data" / "mini" / "mnist" / f"{FILES['y_train']}.gz")
+    assert_array_equal(idx.parse_idx(labels, "labels", idx.LABELS), np.arange(10))
+
+
 # --- downloads, from a server on this machine
 
 
@@ -358,7 +454,7 @@ def mirror(world, monkeypatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.files = {f"{name}.gz": gzip.compress(idx.to_idx(WHOLE[array])) for array, name in FILES.items()}
     server.asked, server.ranges, server.cut = [], True, None
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/"
     server.set = fake_set("mnist", ("mnist",), WHOLE, SUBSET, mirrors=("http://127.0.0.1:9/", url))
     monkeypatch.setitem(sources.SETS, "mnist", server.set)
@@ -433,11 +529,13 @@ def test_offline_asks_nobody(world, mirror, monkeypatch):
 
 
 def test_two_runs_that_start_together_download_once(world, mirror):
-    barrier, results = threading.Barrier(2), []
+    barrier, results, origins = threading.Barrier(2), [], []
 
     def run():
         barrier.wait()
-        results.append(len(data.load("mnist").x_train))
+        mnist = data.load("mnist")
+        results.append(len(mnist.x_train))
+        origins.append(mnist.source.split(" ")[0])
 
     threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
@@ -445,16 +543,76 @@ def test_two_runs_that_start_together_download_once(world, mirror):
     for thread in threads:
         thread.join()
     assert results == [20, 20] and len(mirror.asked) == 4
+    assert sorted(origins) == ["data/cache", "download"]
 
 
 def test_fetch_says_what_it_did_and_reports_progress(world, mirror):
     seen = []
     assert "downloaded from" in data.fetch(["mnist"], lambda *step: seen.append(step))[0]
-    assert seen[-1][1] == seen[-1][2]
+    assert seen[-1][1] == seen[-1][2] and {name for name, *_ in seen} == {f"{n}.gz" for n in FILES.values()}
     assert data.fetch(["mnist"]) == ["mnist: already in data/cache"]
 
 
-def test_fetch_without_network_is_an_error(world):
+def test_fetch_replaces_a_bundled_subset_that_lies_in_the_cache(world, mirror):
+    write(world / "cache" / "mnist", SUBSET)
+    assert "downloaded from" in data.fetch(["mnist"])[0]
+    assert len(data.load("mnist").x_train) == 20
+
+
+def test_a_bad_file_in_an_incomplete_cache_is_fetched_too(world, mirror):
+    write(world / "cache" / "mnist", WHOLE, only=("x_train", "y_train"))
+    damage(world / "cache" / "mnist", "digest")
+    mnist = data.load("mnist")
+    assert mnist.source.startswith("download") and len(mnist.x_train) == 20
+    assert len(mirror.asked) == 3
+
+
+def test_fetch_says_which_bad_file_it_set_aside(world, mirror):
+    write(world / "cache" / "mnist", WHOLE)
+    damage(world / "cache" / "mnist", "digest")
+    (sentence,) = data.fetch(["mnist"])
+    assert "downloaded from" in sentence and "set aside as train-images-idx3-ubyte.gz.corrupt" in sentence
+
+
+def test_fetch_asks_again_after_a_failure_that_load_remembers(world, mirror):
+    files, mirror.files = mirror.files, {}
+    assert "HTTP status 404" in data.load("mnist").note
+    mirror.files = files
+    assert data.load("mnist").source == "subset bundled in data/mini"
+    assert "downloaded from" in data.fetch(["mnist"])[0]
+
+
+def test_fetch_is_refused_where_downloads_are_switched_off(world, mirror, monkeypatch):
+    monkeypatch.setenv("LABKIT_OFFLINE", "1")
+    with pytest.raises(data.DataError, match="LABKIT_OFFLINE is set"):
+        data.fetch(["mnist"])
+    assert mirror.asked == []
+
+
+def test_without_a_network_no_other_set_is_tried(world, mirror, monkeypatch):
+    dead = fake_set("mnist", ("mnist",), WHOLE, SUBSET, mirrors=("http://127.0.0.1:9/",))
+    monkeypatch.setitem(catalogue.SETS, "mnist", dead)
+    url = f"http://127.0.0.1:{mirror.server_port}/"
+    other = fake_set("fashion_mnist", ("fashion-mnist",), OTHER, SUBSET, mirrors=(url,))
+    monkeypatch.setitem(catalogue.SETS, "fashion_mnist", other)
+    write(world / "mini" / "fashion-mnist", SUBSET)
+    data.load("mnist")
+    assert "there was no network" in data.load("fashion_mnist").note and mirror.asked == []
+
+
+def test_a_download_that_is_too_large_is_named_and_removed(world, mirror, monkeypatch):
+    monkeypatch.setattr(download, "LARGEST_DOWNLOAD", 2000)
+    assert "train-images-idx3-ubyte.gz is larger than any official file" in data.load("mnist").note
+    assert not list((world / "cache" / "mnist").iterdir())
+
+
+def test_offline_0_means_online(world, mirror, monkeypatch):
+    monkeypatch.setenv("LABKIT_OFFLINE", "0")
+    assert data.load("mnist").source.startswith("download")
+
+
+def test_fetch_without_network_is_an_error(world, monkeypatch):
+    monkeypatch.delenv("LABKIT_OFFLINE")
     with pytest.raises(data.DataError, match="no download of mnist"):
         data.fetch(["mnist"])
 
@@ -471,6 +629,22 @@ def test_verify_names_bad_files_and_touches_nothing(world):
     assert "wrong SHA-256" in checks["data/cache", path.name]
     assert checks["data/mini", path.name] is None
     assert path.exists() and len(checks) == 8
+
+
+def test_verify_checks_an_incomplete_folder_and_leaves_another_sets_files_alone(world, monkeypatch):
+    write(world / "own", OTHER)
+    write(world / "cache" / "mnist", WHOLE, only=("x_train", "y_train"))
+    path = damage(world / "cache" / "mnist", "html")
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    checks = data.verify()
+    assert [(c.file, c.set_name) for c in checks if c.problem] == [(path.name, "mnist")]
+    own = {c.set_name for c in checks if c.source == "$LABKIT_DATA" and "images" in c.file}
+    assert own == {"fashion_mnist"}
+
+
+def test_verify_names_a_folder_that_cannot_be_read(world, monkeypatch):
+    monkeypatch.setattr(sources, "find_file", raise_permission_error)
+    assert {c.problem for c in data.verify()} == {"cannot be read: Permission denied"}
 
 
 def test_the_record_of_a_run_has_source_and_digest(world, tmp_path):

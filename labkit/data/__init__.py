@@ -2,6 +2,7 @@
 
 from labkit.data.idx import DataError
 from labkit.data.images import ImageData, load
-from labkit.data.sources import FileCheck, Found, fetch, status, verify
+from labkit.data.sources import Found
+from labkit.data.upkeep import FileCheck, fetch, status, verify
 
 __all__ = ["DataError", "FileCheck", "Found", "ImageData", "fetch", "load", "status", "verify"]

@@ -18,14 +18,9 @@ FILES = {
 class Edition:
     """The whole set or the bundled subset: sizes and SHA-256 of the decompressed files."""
 
-    title: str
     n_train: int
     n_test: int
     digests: dict[str, str]
-
-    def count(self, array: str) -> int:
-        """How many images or labels `array` ("x_train", …) holds."""
-        return self.n_train if array.endswith("train") else self.n_test
 
 
 @dataclass(frozen=True)
@@ -35,7 +30,6 @@ class ImageSet:
     name: str
     folders: tuple[str, ...]
     class_names: tuple[str, ...]
-    licence: str
     mirrors: tuple[str, ...]
     editions: tuple[Edition, ...] = field(repr=False)
 
@@ -45,8 +39,8 @@ class ImageSet:
         return self.editions[0]
 
 
-def edition(title, n_train, n_test, *digests):
-    return Edition(title, n_train, n_test, dict(zip(FILES, digests, strict=True)))
+def edition(n_train, n_test, *digests):
+    return Edition(n_train, n_test, dict(zip(FILES, digests, strict=True)))
 
 
 SETS = {
@@ -54,14 +48,12 @@ SETS = {
         "mnist",
         ("mnist",),
         tuple("0123456789"),
-        "CC BY-SA 3.0; LeCun, Cortes, Burges",
         (
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
         ),
         (
             edition(
-                "whole set",
                 60_000,
                 10_000,
                 "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -70,7 +62,6 @@ SETS = {
                 "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
             ),
             edition(
-                "subset",
                 10_000,
                 2_000,
                 "96448e792027ae8c3d693bf7f6685beb422442276734ffe24b7860a3581dcb08",
@@ -83,15 +74,16 @@ SETS = {
     "fashion_mnist": ImageSet(
         "fashion_mnist",
         ("fashion-mnist", "fashion_mnist"),
-        ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"),
-        "MIT; Zalando SE",
+        (
+            *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+            *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+        ),
         (
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         ),
         (
             edition(
-                "whole set",
                 60_000,
                 10_000,
                 "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -100,7 +92,6 @@ SETS = {
                 "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
             ),
             edition(
-                "subset",
                 10_000,
                 2_000,
                 "d33512cfdc636a0d8972818e6659995be209a88891df7fa2109d7895922c8985",

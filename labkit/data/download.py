@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from labkit.data.catalogue import FILES, ImageSet
+from labkit.data.catalogue import FILES, SETS, ImageSet
 from labkit.data.idx import DataError, read_bytes, sha256
 
 CONNECT_SECONDS, READ_SECONDS, LOCK_SECONDS = 5, 30, 1800
@@ -19,8 +19,14 @@ CHUNK = 2**14
 unreachable: dict[str, str] = {}
 
 
-def fetch(image_set: ImageSet, folder: Path, progress=None) -> str:
-    """Download the files of a set that `folder` lacks; return the mirror's host.
+class NoConnectionError(DataError):
+    """The mirror was not reached, so that other sets are hardly to be had either."""
+
+
+def fetch(image_set: ImageSet, folder: Path, progress=None) -> str | None:
+    """Download the files of a set that `folder` lacks, or has wrong ones of.
+
+    Returns the mirror's host, or None when another process has brought them meanwhile.
 
     Args:
         progress: function of (file name, bytes so far, bytes in all or None).
@@ -40,22 +46,34 @@ def fetch(image_set: ImageSet, folder: Path, progress=None) -> str:
         raise DataError(f"data/cache cannot be written: {error.strerror or error}") from error
 
 
-def fetch_locked(image_set, folder, progress) -> str:
-    """Try mirror after mirror. A file that another process has brought meanwhile is kept."""
-    failures = []
+def fetch_locked(image_set, folder, progress) -> str | None:
+    """Try mirror after mirror for the files that are not there, or not right."""
+    digests = {folder / f"{name}.gz": image_set.whole.digests[array] for array, name in FILES.items()}
+    wanted = [path for path, digest in digests.items() if not path.exists() or problem_of(path, digest)]
+    if not wanted:
+        return None
+    failures = {}
     for mirror in image_set.mirrors:
         host = urlsplit(mirror).netloc
         try:
-            for array, name in FILES.items():
-                path = folder / f"{name}.gz"
-                if not path.exists():
-                    fetch_file(f"{mirror}{name}.gz", path, image_set.whole.digests[array], progress)
+            while wanted:
+                fetch_file(f"{mirror}{wanted[0].name}", wanted[0], digests[wanted[0]], progress)
+                del wanted[0]
             return host
         except DataError as error:
-            failures.append(f"{host}: {error}")
-    message = f"no download of {image_set.name} ({'; '.join(failures)})"
+            failures[host] = error
+    raise DataError(remember(image_set, failures))
+
+
+def remember(image_set: ImageSet, failures: dict[str, DataError]) -> str:
+    """Note that the set, or with no network every set, cannot be had; return why."""
+    reasons = "; ".join(f"{host}: {error}" for host, error in failures.items())
+    message = f"no download of {image_set.name} ({reasons})"
     unreachable[image_set.name] = message
-    raise DataError(message)
+    if failures and all(isinstance(error, NoConnectionError) for error in failures.values()):
+        for name in SETS:
+            unreachable.setdefault(name, f"no download of {name} (there was no network for {image_set.name})")
+    return message
 
 
 def fetch_file(url: str, path: Path, digest: str, progress=None) -> None:
@@ -90,34 +108,44 @@ def transfer(url: str, part: Path, progress) -> None:
     import requests  # heavy, and needed only when something is downloaded
 
     have = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity"}  # the .gz as it is, not unpacked on the way
+    if have:
+        headers["Range"] = f"bytes={have}-"
     try:
-        with requests.get(
-            url,
-            stream=True,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            headers={"Range": f"bytes={have}-"} if have else {},
-        ) as response:
-            if response.status_code == requests.codes.requested_range_not_satisfiable:
-                return  # all of it is there already, or the digest will tell
-            response.raise_for_status()
-            if response.status_code != requests.codes.partial_content:
-                have = 0  # the server sends the whole file again
-            length = response.headers.get("Content-Length")
-            write(response, part, have, have + int(length) if length else None, progress)
-    except (requests.RequestException, ValueError) as error:
-        raise DataError(f"{type(error).__name__} for {path_of(url)}") from error
+        response = requests.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS), headers=headers)
+    except requests.RequestException as error:
+        unreached = isinstance(error, (requests.ConnectionError, requests.Timeout))
+        kind = NoConnectionError if unreached else DataError
+        raise kind(f"{type(error).__name__} for {path_of(url)}") from error
+    try:
+        with response:
+            receive(response, part, have, progress)
+    except requests.RequestException as error:
+        raise DataError(f"{path_of(url)} broke off: {type(error).__name__}") from error
 
 
-def write(response, part: Path, have: int, total: int | None, progress) -> None:
-    """Write the response's bytes to `part` from position `have` on."""
+def receive(response, part: Path, have: int, progress) -> None:
+    """Write the response's bytes to `part`, after the first `have` if the server goes on there."""
+    name = path_of(response.url)
+    if response.status_code == 416:  # range not satisfiable: all is there, or the digest will tell
+        return
+    if not response.ok:
+        raise DataError(f"HTTP status {response.status_code} for {name}")
+    if response.status_code != 206:  # not a partial answer: the server sends the whole file again
+        have = 0
+    length = response.headers.get("Content-Length", "")
+    total = have + int(length) if length.isdigit() else None
     with open(part, "ab" if have else "wb") as file:
         for chunk in response.iter_content(CHUNK):
             have += len(chunk)
             if have > LARGEST_DOWNLOAD:
-                raise DataError(f"{part.name} is larger than any official file")
+                break
             file.write(chunk)
             if progress:
-                progress(part.name, have, total)
+                progress(name, have, total)
+    if have > LARGEST_DOWNLOAD:
+        part.unlink()
+        raise DataError(f"{name} is larger than any official file")
 
 
 def path_of(url: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import math
 import struct
 import zipfile
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.data.catalogue import SHAPE
+from labkit.data.catalogue import FILES, SHAPE
 
 # third byte 0x08 says unsigned bytes, the fourth the number of dimensions
 IMAGES, LABELS = 0x00000803, 0x00000801
@@ -91,15 +92,36 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     Raises DataError when it is no such file, or its arrays are too large or of another kind.
     """
     try:
-        if sum(entry.file_size for entry in zipfile.ZipFile(path).infolist()) > 2 * LARGEST:
-            raise DataError(f"{path.name} unpacks to more than the official set")
-        with np.load(path, allow_pickle=False) as saved:
-            arrays = {name: saved[name] for name in ("x_train", "y_train", "x_test", "y_test")}
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as error:
+        with zipfile.ZipFile(path) as archive:
+            return {name: parse_npy(read_member(archive, f"{name}.npy"), name) for name in FILES}
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError) as error:
         raise DataError(f"{path.name} is not Keras's npz file: {error}") from error
-    for name, array in arrays.items():
-        if array.dtype != np.uint8 or array.shape[1:] != (SHAPE if name.startswith("x") else ()):
-            raise DataError(
-                f"{path.name}: {name} is {array.dtype} {array.shape}; uint8 images or labels expected"
-            )
-    return arrays
+
+
+def read_member(archive: zipfile.ZipFile, name: str, most: int = LARGEST + 4096) -> bytes:
+    """A file from an archive. Raises ValueError if it holds more than `most` bytes."""
+    entry = archive.getinfo(name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed in a way that NumPy does not use")
+    with archive.open(entry) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"{name} holds more than the {most:,} bytes of an official file")
+    return content
+
+
+def parse_npy(content: bytes, name: str) -> np.ndarray:
+    """Array of an .npy file, uint8 images or labels; `np.load` would allocate what the header asks for.
+
+    Raises ValueError for any other kind of array.
+    """
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError(f"{name} is not of NumPy's file format 1.0")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype != np.uint8 or fortran or shape[1:] != (SHAPE if name.startswith("x") else ()):
+        raise ValueError(f"{name} is {dtype} {shape}; uint8 images or labels were expected")
+    there = len(content) - file.tell()
+    if math.prod(shape) != there:
+        raise ValueError(f"{name} promises {math.prod(shape):,} bytes of data; there are {there:,}")
+    return np.frombuffer(content, np.uint8, offset=file.tell()).reshape(shape)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import html
 import operator
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from labkit.config import record
 from labkit.data.catalogue import FILES
-from labkit.data.idx import DataError
 from labkit.data.sources import Found, find, get_set
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth value
 class ImageData:
     """Images as float32 in [0, 1], shape (n, 28, 28, 1), and labels as int64, shape (n,).
 
@@ -61,7 +61,8 @@ def load(name: str, n_train: int | None = None, n_test: int | None = None) -> Im
     """Load an image set from the first source that truly has it.
 
     The search goes through `$LABKIT_DATA`, data/cache, the system's folders, the Keras
-    cache, a download (not with `LABKIT_OFFLINE=1`) and the subset bundled in data/mini.
+    cache, a download (not with `LABKIT_OFFLINE=1`) and the subset bundled in data/mini. What
+    was wrong with a source that was passed over is warned of and stands in the note.
 
     Args:
         name: "mnist" or "fashion_mnist".
@@ -77,6 +78,8 @@ def load(name: str, n_train: int | None = None, n_test: int | None = None) -> Im
     check_count("n_train", n_train, whole.n_train)
     check_count("n_test", n_test, whole.n_test)
     found = find(name)
+    for problem in found.problems:
+        warnings.warn(f"{name}: {problem}", stacklevel=2)
     arrays = {
         array: pick(found.arrays[array], n_train if array.endswith("train") else n_test) for array in FILES
     }
@@ -132,6 +135,3 @@ def note(found: Found, n_train, n_test) -> str:
         elif count and count > there:
             parts.append(f"{count:,} {part} images were asked for, {there:,} are there")
     return "; ".join([*parts, *found.problems])
-
-
-__all__ = ["DataError", "ImageData", "load"]

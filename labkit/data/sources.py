@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from labkit.data.idx import IMAGES, LABELS, DataError, parse_idx, read_bytes, re
 
 CACHE = ROOT / "data" / "cache"
 MINI = ROOT / "data" / "mini"
+BUNDLED = "subset bundled in data/mini"
 SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
 
 
@@ -29,25 +30,15 @@ class Found:
 
     image_set: ImageSet
     edition: Edition
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, np.ndarray] = field(repr=False)
     source: str
     problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class FileCheck:
-    """One file that the search would meet: where, and what is wrong with it, if anything."""
-
-    set_name: str
-    source: str
-    file: str
-    problem: str | None
 
 
 def get_set(name: str) -> ImageSet:
     """The catalogue's entry. Raises DataError, with the nearest name, if there is none."""
     if name not in SETS:
-        raise DataError(f"no image set {name!r}{did_you_mean(str(name), SETS)}")
+        raise DataError(f"no image set {name!r}{did_you_mean(str(name).lower(), SETS)}")
     return SETS[name]
 
 
@@ -74,7 +65,21 @@ def own_root() -> Path | None:
     name = os.environ.get("LABKIT_DATA")
     if not name:
         return None
-    return next((path for path in (Path(name), ROOT / name) if path.is_dir()), Path(name))
+    path = Path(name).expanduser()
+    return next(filter(is_folder, (path, ROOT / path)), path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder, as far as this process may know."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def offline() -> bool:
+    """Whether `$LABKIT_OFFLINE` forbids downloads."""
+    return os.environ.get("LABKIT_OFFLINE", "0") not in ("", "0")
 
 
 def keras_home() -> Path:
@@ -95,32 +100,47 @@ def find(name: str, *, only_look: bool = False) -> Found:
     image_set = get_set(name)
     problems = missing_root()
     for label, folder in folders(image_set):
+        if found := look_in(image_set, label, folder, problems, keep_bad=only_look):
+            return found
+    if not (only_look or offline()):
+        cache = CACHE / image_set.folders[0]
         try:
-            found = read_folder(image_set, folder, problems, keep_bad=only_look)
-            return Found(image_set, *found, label, tuple(problems))
-        except NotThere:
-            continue
-    cache = CACHE / image_set.folders[0]
-    try:
-        if not (only_look or os.environ.get("LABKIT_OFFLINE")):
             host = download.fetch(image_set, cache)
-            found = read_folder(image_set, cache, problems)
-            return Found(image_set, *found, f"download from {host}", tuple(problems))
-    except (DataError, NotThere) as error:
-        problems.append(str(error))
-    try:
-        found = read_folder(image_set, MINI / image_set.folders[0], problems, keep_bad=True)
-        return Found(image_set, *found, "subset bundled in data/mini", tuple(problems))
-    except NotThere as error:
-        places = dict.fromkeys(label for label, _ in folders(image_set))
-        tried = "\n  ".join([*(f"{place}: not there" for place in places), *problems])
-        raise DataError(f"{name} was found nowhere:\n  {tried}") from error
+            label = f"download from {host}" if host else "data/cache"
+            if found := look_in(image_set, label, cache, problems):
+                return found
+        except DataError as error:
+            problems.append(str(error))
+    mini = MINI / image_set.folders[0]
+    if found := look_in(image_set, BUNDLED, mini, problems, keep_bad=True):
+        return found
+    raise DataError(f"{name} was found nowhere:\n  " + "\n  ".join(why_nowhere(image_set, problems)))
+
+
+def why_nowhere(image_set: ImageSet, problems: list[str]) -> list[str]:
+    """A line for each source tried: what was wrong there, or that the set is not there."""
+    labels = dict.fromkeys([*(label for label, _ in folders(image_set)), BUNDLED])
+    silent = [label for label in labels if not any(p.startswith(f"{label}: ") for p in problems)]
+    off = ["download: switched off by LABKIT_OFFLINE"] if offline() else []
+    return [*(f"{label}: not there" for label in silent), *off, *problems]
 
 
 def missing_root() -> list[str]:
     """A warning when `$LABKIT_DATA` is set but is no folder."""
     own = own_root()
-    return ["$LABKIT_DATA is set, but is no folder"] if own and not own.is_dir() else []
+    missing = own is not None and not is_folder(own)
+    return ["$LABKIT_DATA is set, but is no folder that can be opened"] if missing else []
+
+
+def look_in(image_set: ImageSet, label: str, folder: Path, problems: list[str], *, keep_bad=False):
+    """The set as found in one folder, or None, with what was wrong there added to `problems`."""
+    here: list[str] = []
+    try:
+        found = read_folder(image_set, folder, here, keep_bad=keep_bad)
+        return Found(image_set, *found, label, tuple(problems))
+    except NotThere:
+        problems += [f"{label}: {problem}" for problem in here]
+        return None
 
 
 def read_folder(image_set: ImageSet, folder: Path, problems: list[str], *, keep_bad: bool = False):
@@ -152,19 +172,23 @@ def read_folder(image_set: ImageSet, folder: Path, problems: list[str], *, keep_
 def locate(image_set: ImageSet, folder: Path, problems: list[str]) -> dict[str, Path]:
     """Path of each array's file: four IDX files, or Keras's npz for all. Else NotThere."""
     try:
-        paths = {array: find_file(folder, name) for array, name in FILES.items()}
-        npz = folder / f"{image_set.name}.npz"
-        if not any(paths.values()) and npz.is_file():
-            return dict.fromkeys(FILES, npz)
+        paths = files_in(image_set, folder)
     except OSError as error:
-        problems.append(f"a folder {folder.name} cannot be read: {error.strerror}")
+        problems.append(f"cannot be read: {error.strerror}")
         raise NotThere from error
-    missing = [FILES[array] for array, path in paths.items() if path is None]
-    if 0 < len(missing) < len(FILES):
-        problems.append(f"a folder {folder.name} lacks {', '.join(missing)}")
+    missing = [name for array, name in FILES.items() if array not in paths]
+    if paths and missing:
+        problems.append(f"lacks {', '.join(missing)}")
     if missing:
         raise NotThere
     return paths
+
+
+def files_in(image_set: ImageSet, folder: Path) -> dict[str, Path]:
+    """Path of each array's file, of those that are there. Raises OSError without permission."""
+    paths = {array: path for array, name in FILES.items() if (path := find_file(folder, name))}
+    npz = folder / f"{image_set.name}.npz"
+    return dict.fromkeys(FILES, npz) if not paths and npz.is_file() else paths
 
 
 def find_file(folder: Path, name: str) -> Path | None:
@@ -190,8 +214,13 @@ def judge(image_set: ImageSet, arrays) -> tuple[Edition | None, list[str]]:
     """
     digests = {array: sha256(to_idx(values)) for array, values in arrays.items()}
     edition = next((e for e in image_set.editions if e.digests == digests), None)
-    known = {d for other in SETS.values() for e in other.editions for d in e.digests.values()}
-    return edition, [array for array in FILES if digests[array] not in known]
+    known = known_digests()
+    return edition, [array for array, digest in digests.items() if digest not in known]
+
+
+def known_digests() -> set[str]:
+    """The digests of all files of all sets."""
+    return {d for image_set in SETS.values() for e in image_set.editions for d in e.digests.values()}
 
 
 def set_aside(path: Path) -> str:
@@ -201,55 +230,3 @@ def set_aside(path: Path) -> str:
         return f"; set aside as {path.name}.corrupt"
     except OSError as error:
         return f"; left where it is ({error.strerror})"
-
-
-def status() -> list[Found]:
-    """What `load` would take now, for each set, if it could not download; nothing is changed."""
-    return [find(name, only_look=True) for name in SETS]
-
-
-def fetch(names=None, progress=None) -> list[str]:
-    """Download the named sets (all, by default) into data/cache unless they are there.
-
-    Returns a sentence a set. Raises DataError when a set cannot be had.
-    """
-    done = []
-    for image_set in [get_set(name) for name in names or SETS]:
-        cache = CACHE / image_set.folders[0]
-        try:
-            read_folder(image_set, cache, [])
-            done.append(f"{image_set.name}: already in data/cache")
-        except NotThere:
-            host = download.fetch(image_set, cache, progress)
-            done.append(f"{image_set.name}: downloaded from {host}, digests right")
-    return done
-
-
-def verify() -> list[FileCheck]:
-    """Check every file that the search would meet; nothing is changed or set aside."""
-    checks = []
-    for image_set in SETS.values():
-        places = [*folders(image_set), ("data/mini", MINI / image_set.folders[0])]
-        for label, folder in places:
-            try:
-                paths = locate(image_set, folder, [])
-            except NotThere:
-                continue
-            for path in dict.fromkeys(paths.values()):
-                arrays = [array for array in FILES if paths[array] == path]
-                checks.append(
-                    FileCheck(image_set.name, label, path.name, problem_of(image_set, path, arrays))
-                )
-    return checks
-
-
-def problem_of(image_set: ImageSet, path: Path, arrays: list[str]) -> str | None:
-    """What is wrong with a file of the set, or None."""
-    try:
-        content = read_file(path, arrays)
-    except (DataError, OSError) as error:
-        return str(error)
-    for array in arrays:
-        if sha256(to_idx(content[array])) not in {e.digests[array] for e in image_set.editions}:
-            return f"{array} has a wrong SHA-256"
-    return None
