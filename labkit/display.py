@@ -57,6 +57,13 @@ def layer_table(model) -> Table:
     return Table(["layer", "kind", "output", "parameters"], rows)
 
 
+def source_of(item) -> str:
+    """Source code of a function, class or method; a method is headed by its class."""
+    code = textwrap.dedent(inspect.getsource(item)).rstrip()
+    owner, _, method = item.__qualname__.rpartition(".")
+    return f"# {method} of class {owner}\n{code}" if owner else code
+
+
 class Source:
     """The source code of functions or methods, shown in colour.
 
@@ -65,7 +72,7 @@ class Source:
     """
 
     def __init__(self, *objects):
-        self.code = "\n\n".join(textwrap.dedent(inspect.getsource(item)).rstrip() for item in objects)
+        self.code = "\n\n".join(map(source_of, objects))
 
     def _repr_markdown_(self) -> str:
         return f"```python\n{self.code}\n```"

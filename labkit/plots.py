@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 WIDTH = 6.4  # inches; 640 px on the page at 100 px an inch
 DPI = 150
@@ -176,36 +177,47 @@ def image_rows(rows, *, title="", name="rows", alt=None):
 
 @styled
 def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="latent-plane"):
-    """Codes of images in two latent dimensions, coloured by class and named at its median.
+    """Codes of images in two latent dimensions, coloured by class, on one common scale.
+
+    A single panel names each class at its median; the dashed circle is two standard
+    deviations of the prior.
 
     Args:
-        codes: dict of panel title → codes, shape (n, D) with D ≥ 2; each panel has its own scale.
+        codes: dict of panel title → codes, shape (n, D) with D ≥ 2.
         labels: class of each image, integers, shape (n,). class_names: a name a class.
         dims: which two latent dimensions to draw.
     """
     codes = {label: take_dims(z, dims) for label, z in codes.items()}
     one = len(codes) == 1
-    fig = LabFigure(height=5.6 if one else WIDTH / len(codes) + 0.8, name=name)
-    for axes, (label, z) in zip(np.atleast_1d(fig.subplots(1, len(codes))), codes.items(), strict=True):
-        axes.scatter(
-            *z.T, c=[CLASSES[c % len(CLASSES)] for c in labels], s=5 if one else 2, alpha=0.6, linewidths=0
-        )
-        for c in np.unique(labels):
-            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLASSES[c % len(CLASSES)], "lw": 1.5}
-            place = np.median(z[labels == c], axis=0)
-            axes.text(*place, class_names[c], ha="center", va="center", bbox=box, fontsize=12 if one else 9)
-        reach = np.percentile(np.abs(z), 99.7) * 1.05
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel=f"latent {dims[0] + 1}", title=label)
-        axes.set_aspect("equal")
-    fig.axes[0].set_ylabel(f"latent {dims[1] + 1}")
+    rows = -(-len(codes) // 2)
+    fig = LabFigure(height=5.6 if one else rows * 3.2 + 0.3, name=name)
+    panels = fig.subplots(rows, 1 if one else 2, squeeze=False).ravel()
+    reach = max(np.percentile(np.abs(z), 99.7) for z in codes.values()) * 1.05
+    for axes, (label, z) in zip(panels, codes.items(), strict=False):
+        draw_codes(axes, z, labels, class_names if one else None)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), title=label)
+        axes.set(xlabel=f"latent {dims[0] + 1}", ylabel=f"latent {dims[1] + 1}")
+    for axes in panels[len(codes) :]:
+        axes.set_visible(False)
     if title:
         fig.suptitle(title)
     spreads = "; ".join(
-        f"{label}: standard deviations {z[:, 0].std():.2f} and {z[:, 1].std():.2f}"
+        f"{label + ': ' if label else ''}standard deviations {z[:, 0].std():.2f} and {z[:, 1].std():.2f}"
         for label, z in codes.items()
     )
-    fig.alt = f"{title or 'Latent plane'}: codes of {len(labels):,} images coloured by class. {spreads}."
+    fig.alt = f"{title or 'Latent plane'}: codes of {len(labels):,} images in two dimensions; {spreads}."
     return fig
+
+
+def draw_codes(axes, z, labels, class_names):
+    """Scatter codes (n, 2) by class, the prior's circle, and the classes' names if given."""
+    colours = [CLASSES[c % len(CLASSES)] for c in labels]
+    axes.scatter(*z.T, c=colours, s=5 if class_names else 3, alpha=0.6, linewidths=0)
+    axes.add_patch(Circle((0, 0), 2, fill=False, ls="--", ec="#333333", lw=1.2))
+    for c in np.unique(labels) if class_names else ():
+        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLASSES[c % len(CLASSES)], "lw": 1.5}
+        axes.text(*np.median(z[labels == c], axis=0), class_names[c], ha="center", va="center", bbox=box)
+    axes.set_aspect("equal")
 
 
 def take_dims(z, dims):
@@ -274,23 +286,30 @@ def kl_per_dim(kl, *, title="", name="kl-per-dim"):
 
 
 @styled
-def lines(x, series, *, xlabel, ylabel, title="", log2=False, name="lines"):
+def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, name="lines"):
     """One line a series over a shared axis, with a marker at each measured point.
 
     Args:
         x: values of the axis, shape (n,). series: dict of label → n values.
+        panels: labels to draw together, a tuple a panel; None draws all in one.
         log2: a logarithmic axis with a tick at every value.
     """
-    fig = LabFigure(name=name)
-    axes = fig.subplots()
-    for (label, values), colour, marker in zip(series.items(), LINES, "osD^vP", strict=False):
-        axes.plot(x, values, color=colour, marker=marker, label=label)
+    panels = panels or [tuple(series)]
+    fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
+    looks = dict(zip(series, zip(LINES, "osD^vP", strict=True), strict=False))
+    every = np.atleast_1d(fig.subplots(len(panels), 1, sharex=True))
+    for axes, labels in zip(every, panels, strict=True):
+        for label in labels:
+            colour, marker = looks[label]
+            axes.plot(x, series[label], color=colour, marker=marker, label=label)
+        axes.set_ylabel(ylabel)
+        axes.legend()
     if log2:
-        axes.set_xscale("symlog", base=2, linthresh=min(v for v in x if v > 0))
-        axes.set_xticks(x, [f"{v:g}" for v in x])
-        axes.minorticks_off()
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes.legend()
+        every[-1].set_xscale("symlog", base=2, linthresh=min(v for v in x if v > 0))
+        every[-1].set_xticks(x, [f"{v:g}" for v in x])
+        every[-1].minorticks_off()
+    every[0].set_title(title)
+    every[-1].set_xlabel(xlabel)
     ranges = [f"{label} from {v[0]:.4g} to {v[-1]:.4g}" for label, v in series.items()]
     fig.alt = f"{title or ylabel} against {xlabel} from {x[0]:g} to {x[-1]:g}: " + "; ".join(ranges) + "."
     return fig

@@ -28,4 +28,5 @@ def test_layer_table_ends_with_the_model_s_count():
 
 def test_source_is_the_code_itself_without_its_indent():
     text = display.Source(models.Sampling.call)._repr_markdown_()
-    assert text.startswith("```python\ndef call(self, inputs):\n    ") and text.endswith("```")
+    assert text.startswith("```python\n# call of class Sampling\ndef call(self, inputs):\n    ")
+    assert text.endswith("```")
