@@ -25,7 +25,7 @@ from labkit.config import notebooks_dir
 from labkit.reports import tables
 from labkit.reports.handouts import checklist, requirement_ids
 from labkit.reports.mathml import DISPLAYED, MathError, to_mathml
-from labkit.reports.notebook import BANNER, INJECTED, anchor, first_line, slug, tags
+from labkit.reports.notebook import BANNER, INJECTED, anchor, slug, tags
 from labkit.reports.record import RunRecord
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -102,6 +102,10 @@ class Renderer(IPythonRenderer):
         return self.formula(inner, display=name in DISPLAYED)
 
 
+# A wide table scrolls in a frame that the keyboard reaches and that has a name.
+FRAME = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+
+
 class CellsExporter(HTMLExporter):
     """Writes the notebook's cells and outputs; what turns up goes into `notes`."""
 
@@ -128,7 +132,6 @@ class CellsExporter(HTMLExporter):
             "latex2html": self.latex2html,
             "image": self.image,
             "anchor": anchor,
-            "first_line": first_line,
             "requirement_ids": requirement_ids,
             "duration": tables.duration,
         }.items()
@@ -142,7 +145,7 @@ class CellsExporter(HTMLExporter):
             path=context.get("resources", {}).get("metadata", {}).get("path", ""),
         )
         made = MarkdownWithMath(renderer=renderer).render(source)
-        return made.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+        return made.replace("<table>", f"{FRAME}<table>").replace("</table>", "</table></div>")
 
     @pass_context
     def latex2html(self, context, source):
