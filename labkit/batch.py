@@ -95,11 +95,12 @@ def told(record: RunRecord) -> str:
 
 @contextmanager
 def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` on Ctrl-C and SIGTERM while the context lasts."""
+    """Set `stop` on Ctrl-C, SIGTERM and a closed terminal while the context lasts."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers; a caller's own thread has its own ways
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ending = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.getsignal(number) for number in ending}
     for number in before:
         signal.signal(number, lambda *_: stop.set())
     try:

@@ -26,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("labkit: interrupted before anything ran", file=sys.stderr)
+        return 1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -129,6 +132,8 @@ def run_labs(arguments: argparse.Namespace) -> int:
     labs = list({lab.name: lab for lab in labs}.values())
     if not labs:
         raise ConfigError(f"there are no labs in {config.notebooks_dir()}")
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise ConfigError(f"--out {arguments.out} is a file; the name of a folder was expected")
     profile = config.chosen_profile(arguments.profile)
     given = {name: literal(value) for name, value in arguments.parameter}
 

@@ -12,6 +12,7 @@ import difflib
 import html
 import io
 import json
+import math
 import os
 import re
 import threading
@@ -25,7 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ("smoke", "quick", "full")
-LAB_PATTERN = "[0-9][0-9]_*.ipynb"
+LAB_NAME = re.compile(r"[0-9]{2}_[A-Za-z0-9_]+")  # JupyterLab's 01_name-Copy1 is no lab
 
 
 class ConfigError(ValueError):
@@ -67,7 +68,13 @@ def notebooks_dir() -> Path:
 
 def labs() -> dict[str, Lab]:
     """All labs by name, in the order of their numbers."""
-    return {path.stem: read_lab(path) for path in sorted(notebooks_dir().glob(LAB_PATTERN))}
+    return {name: read_lab(notebooks_dir() / f"{name}.ipynb") for name in lab_names()}
+
+
+def lab_names() -> list[str]:
+    """Names of all labs, in the order of their numbers."""
+    stems = sorted(path.stem for path in notebooks_dir().glob("*.ipynb"))
+    return [stem for stem in stems if LAB_NAME.fullmatch(stem)]
 
 
 def find_lab(name: str) -> Lab:
@@ -75,14 +82,16 @@ def find_lab(name: str) -> Lab:
 
     Raises ConfigError, with the nearest name, when there is none.
     """
-    known = sorted(path.stem for path in notebooks_dir().glob(LAB_PATTERN))
+    known = lab_names()
     wanted = name.removesuffix(".ipynb")
-    if wanted.isdigit():
+    if wanted.isascii() and wanted.isdecimal():
         hits = [stem for stem in known if int(stem[:2]) == int(wanted)]
     else:
         hits = [stem for stem in known if stem == wanted]
     if not hits:
         raise ConfigError(f"no lab {name!r} in {notebooks_dir().name}/{did_you_mean(wanted, known)}")
+    if len(hits) > 1:
+        raise ConfigError(f"{name!r} may be {' or '.join(hits)}; give the whole name")
     return read_lab(notebooks_dir() / f"{hits[0]}.ipynb")
 
 
@@ -90,12 +99,12 @@ def read_lab(path: Path) -> Lab:
     """Read a notebook's title and parameters. Raises ConfigError if it is no notebook."""
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        sources = [("".join(c["source"]), c["cell_type"], c["metadata"]) for c in cells]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        sources = [("".join(c["source"]), c["cell_type"], c["metadata"].get("tags") or []) for c in cells]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path.name} is not a readable Jupyter notebook: {error}") from error
     heading = next((s for s, kind, _ in sources if kind == "markdown"), "")
     title = next((x.lstrip("# ") for x in heading.splitlines() if x.startswith("# ")), path.stem)
-    tagged = [s for s, kind, meta in sources if "parameters" in meta.get("tags", [])]
+    tagged = [s for s, kind, tags in sources if kind == "code" and "parameters" in tags]
     if len(tagged) > 1:
         raise ConfigError(f"{path.name} has {len(tagged)} cells tagged 'parameters'; one is allowed")
     return Lab(path.stem, path, title, parse_parameters(tagged[0], path.name) if tagged else {})
@@ -131,7 +140,10 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
         raise ConfigError(f"{path.name} is not readable TOML: {error}") from error
     if profile not in PROFILES:
         raise ConfigError(f"no profile {profile!r}{did_you_mean(str(profile), PROFILES)}")
-    return dict(table.get(lab, {}).get(profile, {}))
+    try:
+        return dict(table.get(lab, {}).get(profile, {}))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path.name}: [{lab}.{profile}] is no table of knobs") from error
 
 
 def chosen_profile(profile: str | None) -> str:
@@ -198,7 +210,8 @@ def resolve(lab: str, profile: str | None, given: dict[str, Any]) -> Config:
             raise ConfigError(f"{lab} has no parameter {name!r}{did_you_mean(name, known)}")
         if value is None:
             if name not in cost:
-                raise ConfigError(f"{lab}: {name!r} is None and profile {profile!r} has no value for it")
+                where = f"[{lab}.{profile}] in profiles.toml"
+                raise ConfigError(f"{lab}: {name!r} is None and {where} has no value for it")
             value = cost[name]
             filled.add(name)
         else:
@@ -229,8 +242,8 @@ def check_value(name: str, value: Any, reference: Any) -> Any:
         )
     if is_int and kind is int and value < 1 and reference >= 1 and name != "seed":
         raise ConfigError(f"parameter {name!r} is {value}; it must be at least 1")
-    if kind is float and not value >= 0:
-        raise ConfigError(f"parameter {name!r} is {value}; it must not be negative")
+    if kind is float and not 0 <= value < math.inf:
+        raise ConfigError(f"parameter {name!r} is {value}; it must be finite and not negative")
     if re.search(r"learning_rate|variance", name) and not value > 0:
         raise ConfigError(f"parameter {name!r} is {value}; it must be positive")
     return value

@@ -34,6 +34,14 @@ def test_a_lab_is_found_by_number_or_name(lab):
     assert config.find_lab("03").title == "A small lab"
 
 
+def test_a_copy_is_no_lab_and_a_shared_number_is_ambiguous(lab):
+    for name in ("03_small-Copy1", "03_other"):
+        (lab / f"{name}.ipynb").write_text((lab / "03_small.ipynb").read_text())
+    assert list(config.labs()) == ["03_other", "03_small"]
+    with pytest.raises(config.ConfigError, match="may be 03_other or 03_small"):
+        config.find_lab("3")
+
+
 def test_parameters_come_with_defaults_and_comments(lab):
     parameters = config.find_lab("03").parameters
     assert {p.name: p.default for p in parameters.values()} == {
@@ -69,7 +77,9 @@ def test_profile_comes_from_the_argument_then_the_environment_then_quick(lab, mo
         (lambda: labkit.configure("03_small", learning_rate=-1.0), "negative"),
         (lambda: labkit.configure("03_small", learning_rate=0.0), "positive"),
         (lambda: labkit.configure("03_small", learning_rate=float("nan")), "negative"),
+        (lambda: labkit.configure("03_small", learning_rate=float("inf")), "finite"),
         (lambda: labkit.configure("03_small", sizes=[]), "empty"),
+        (lambda: config.find_lab("²"), "no lab '²'"),
         (lambda: config.find_lab("8"), "no lab '8'"),
     ],
 )

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -172,7 +173,7 @@ def test_the_checklist_says_which_requirement_is_met_and_where(page):
 def test_code_is_folded_but_there(page):
     folds = page.select("details.code")
     assert len(folds) == 5 and not any(fold.has_attr("open") for fold in folds)
-    assert folds[0].summary.text.strip() == "Code, 2 lines"
+    assert folds[0].summary.text.strip().startswith("Code, 2 lines")
     assert "# first a comment" in folds[0].pre.text
 
 
@@ -251,32 +252,70 @@ def test_a_page_that_is_too_large_is_a_warning(monkeypatch):
 
 def test_publishing_writes_all_files_and_the_overview(tmp_path):
     out = tmp_path / "out"
-    publish(RECORD, METRICS, notebook(), out / "01_vae_mnist", out)
-    publish(replace(RECORD, status="failed"), {}, notebook(), out / "01_vae_mnist", out)
-    publish(replace(RECORD, lab="02_gan", status="killed"), {}, notebook(), out / "02_gan", out)
+    publish(RECORD, METRICS, notebook(), out / "01_vae_mnist", out, keep=False)
+    publish(replace(RECORD, status="failed"), {}, notebook(), out / "01_vae_mnist", out, keep=True)
+    publish(replace(RECORD, lab="02_gan", status="killed"), {}, notebook(), out / "02_gan", out, keep=False)
     names = sorted(str(p.relative_to(out)) for p in out.rglob("run.json"))
     assert names == ["01_vae_mnist/failed/run.json", "01_vae_mnist/run.json", "02_gan/run.json"]
     overview = BeautifulSoup((out / "index.html").read_text(), "html.parser")
     links = [a["href"] for a in overview.select("main a")]
     assert links == ["01_vae_mnist/report.html", "01_vae_mnist/failed/report.html", "02_gan/report.html"]
     assert all((out / link).exists() for link in links)
-    publish(RECORD, METRICS, notebook(), out / "01_vae_mnist", out)
+    publish(RECORD, METRICS, notebook(), out / "01_vae_mnist", out, keep=True)
     assert not (out / "01_vae_mnist" / "failed").exists()
     assert "157.2" in overview.text and overview.img["src"].startswith("data:image/jpeg")
 
 
 def test_a_full_disk_leaves_the_good_report_as_it_was(tmp_path, monkeypatch):
     place = tmp_path / "out" / "01_vae_mnist"
-    publish(RECORD, METRICS, notebook(), place, tmp_path / "out")
+    publish(RECORD, METRICS, notebook(), place, tmp_path / "out", keep=False)
     before = {p: p.read_bytes() for p in place.rglob("*") if p.is_file()}
 
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("labkit.reports.publish.write_atomically", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        publish(replace(RECORD, seconds=1.0), {}, notebook(), place, tmp_path / "out")
+        publish(replace(RECORD, seconds=1.0), {}, notebook(), place, tmp_path / "out", keep=True)
     assert {p: p.read_bytes() for p in place.rglob("*") if p.is_file()} == before
+
+
+def output_of(data, **metadata):
+    """The sample notebook with one more output in its first code cell."""
+    made = notebook()
+    cell = next(cell for cell in made.cells if cell.cell_type == "code")
+    cell.outputs.append(nbformat.v4.new_output("display_data", data, metadata=metadata))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("data", "metadata"),
+    [
+        ({"image/png": "abcde"}, {}),
+        ({"image/png": "aGFsbG8="}, {"image/png": "text"}),
+        ({"text/html": "<p>" + "y" * 6_000_000 + "</p>"}, {}),
+        ({"text/plain": "y" * 6_000_000}, {}),
+    ],
+)
+def test_whatever_a_cell_displays_the_run_has_its_record_and_page(tmp_path, data, metadata):
+    place = tmp_path / "out" / "01_vae_mnist"
+    publish(RECORD, METRICS, output_of(data, **metadata), place, tmp_path / "out", keep=False)
+    assert json.loads((place / "run.json").read_text())["status"] == "completed"
+    assert (place / "report.html").stat().st_size < 2_000_000
+
+
+def test_a_report_that_cannot_be_made_is_a_failed_run_that_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(html, "render", lambda *_: 1 / 0)
+    place = tmp_path / "out" / "01_vae_mnist"
+    record = publish(RECORD, METRICS, notebook(), place, tmp_path / "out", keep=False)
+    assert record.status == "failed" and record.error["ename"] == "ReportError"
+    assert "ZeroDivisionError" in (place / "report.html").read_text()
+
+
+def test_an_output_cannot_lead_the_page_elsewhere():
+    refresh = '<META http-equiv="refresh" content="0; url=https://example.org"><p>kept</p>'
+    text = str(mend(output_of({"text/html": refresh}), RECORD, str))
+    assert "refresh" not in text and "<p>kept</p>" in text
 
 
 def test_an_empty_folder_has_an_overview_too(tmp_path):

@@ -171,14 +171,20 @@ def test_the_digest_is_of_sources_and_tags_not_of_outputs(lab):
     assert notebooks.digest(notebook) != before
 
 
-@pytest.mark.parametrize(("resume", "unfinished", "kept"), [(0, 1, 0), (1, 0, 0), (1, 1, 1)])
+@pytest.mark.parametrize(
+    ("resume", "unfinished", "kept"),
+    [(0, "same", 0), (1, None, 0), (1, "another notebook", 0), (1, "same", 1)],
+)
 def test_only_an_unfinished_run_that_is_resumed_finds_its_files_again(
     lab, tmp_path, resume, unfinished, kept
 ):
     request = prepare(lab, "smoke", {}, tmp_path / "out", resume=bool(resume))
     (request.work / ".runner").mkdir(parents=True)
-    for name in ["weights.h5", "facts.jsonl", "metrics.json"] + [".runner/unfinished"] * unfinished:
+    for name in ["weights.h5", "facts.jsonl", "metrics.json"]:
         (request.work / name).write_text("old")
+    if unfinished:
+        digest = request.digest if unfinished == "same" else unfinished
+        (request.work / ".runner" / "unfinished").write_text(digest)
     runner.clear(request)
     assert (request.work / "weights.h5").exists() == bool(kept)
     assert not (request.work / "facts.jsonl").exists() and not (request.work / "metrics.json").exists()

@@ -165,6 +165,8 @@ def read_folder(image_set: ImageSet, folder: Path, problems: list[str], *, keep_
     for path in dict.fromkeys(paths[array] for array in wrong):
         problems.append(f"{path.name} has a wrong SHA-256{'' if keep_bad else set_aside(path)}")
     if edition is None:
+        if not wrong:
+            problems.append("holds another set, or files of several")
         raise NotThere
     return edition, arrays
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from labkit.config import replacing
 
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name in the same folder, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -156,7 +156,8 @@ class CellsExporter(HTMLExporter):
     @pass_context
     def image(self, context, output, kind):
         """An <img> with its alternative text and width from the output's metadata."""
-        about = output.get("metadata", {}).get(kind, {})
+        about = output.get("metadata", {}).get(kind)
+        about = about if isinstance(about, dict) else {}
         alt = about.get("alt")
         if not alt:
             self.notes.warnings.append("A figure has no alternative text.")
@@ -168,6 +169,13 @@ class CellsExporter(HTMLExporter):
         size = f' width="{int(width)}"' if isinstance(width, (int, float)) else ""
         encoded = re.sub(r"\s", "", data)
         return f'<img src="data:{kind};base64,{encoded}" alt="{html.escape(str(alt))}"{size}>'
+
+
+def render_bare(record: RunRecord) -> str:
+    """The page of a run whose notebook cannot be shown: status, error and provenance only."""
+    page = environment().get_template("page.html.j2")
+    parts = {"cells": "", "headings": [], "checks": [], "metric_tables": []}
+    return page.render(record=record, warnings=record.warnings, **parts, **frame())
 
 
 def render(notebook, record: RunRecord, metrics: dict[str, Any]) -> tuple[str, list[str]]:

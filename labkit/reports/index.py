@@ -31,7 +31,7 @@ def rebuild(out: Path) -> None:
 def read_entry(folder: Path) -> dict[str, Any] | None:
     """What the overview says of one lab, or None if `folder` holds no report."""
     record = read_json(folder / "run.json") if folder.is_dir() else None
-    if record is None:
+    if record is None or not {"lab", "title", "status", "profile", "start", "data"} <= record.keys():
         return None
     return {
         "folder": folder.name,

@@ -68,7 +68,8 @@ def read_metrics(path: Path) -> dict[str, Any]:
         return {}
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        json.dumps(metrics, ensure_ascii=False).encode()  # half a surrogate pair cannot be written again
+    except (OSError, ValueError, RecursionError) as error:
         raise MetricsError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(metrics, dict):
         raise MetricsError(f"{path.name} holds no JSON object; use labkit.reports.save_metrics")

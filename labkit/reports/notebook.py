@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -16,6 +17,10 @@ import nbformat
 INJECTED = "injected-parameters"
 BANNER = "labkit-banner"
 MARKER = "papermill-error-cell-tag"
+MOST_TEXT = 200_000  # characters of one text output in a report
+MOST_HTML = 5_000_000  # the same of an HTML output, which cannot be cut
+# Tags by which an output would lead the whole page elsewhere; a CSP does not stop a refresh.
+ACTING = re.compile(r"<(?:meta|base|link)\b[^>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -134,18 +139,32 @@ def banner(record):
     return cell
 
 
+def shortened(text: str) -> str:
+    """`text`, or its first part and how much of it is left out of the report."""
+    if len(text) <= MOST_TEXT:
+        return text
+    return f"{text[:MOST_TEXT]}\n… {(len(text) - MOST_TEXT) / 1e6:.1f} million characters left out"
+
+
+def clean_html(text: str) -> str:
+    """An HTML output without what would act on the whole page; one that is too long, named only."""
+    if len(text) > MOST_HTML:
+        return f"<p>An HTML output of {len(text) / 1e6:.1f} million characters is left out.</p>"
+    return ACTING.sub("", text)
+
+
 def clean_outputs(outputs, clean: Callable[[str], str]):
-    """The outputs with this machine's paths out of their texts."""
+    """The outputs without this machine's paths, and none of a length that no one reads."""
     for output in outputs:
         if output.output_type == "stream":
-            output.text = clean(output.text)
+            output.text = clean(shortened(output.text))
         elif output.output_type == "error":
             output.evalue = clean(output.evalue)
             output.traceback = [clean(line) for line in output.get("traceback", [])]
         else:
             for kind, value in output.data.items():
                 if kind.startswith("text/") and isinstance(value, str):
-                    output.data[kind] = clean(value)
+                    output.data[kind] = clean(clean_html(value) if kind == "text/html" else shortened(value))
     return outputs
 
 
@@ -155,9 +174,12 @@ def figures(notebook) -> dict[str, bytes]:
     for index, cell in numbered(notebook):
         images = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
         for k, output in enumerate(images, start=1):
-            name = slug(output.metadata.get("image/png", {}).get("name", "")) or f"cell-{index + 1}-{k}"
+            about = output.metadata.get("image/png")
+            name = slug(about.get("name", "")) if isinstance(about, dict) else ""
+            name = name or f"cell-{index + 1}-{k}"
             name = name if f"{name}.png" not in found else f"{name}-{index + 1}-{k}"
-            found[f"{name}.png"] = base64.b64decode(output.data["image/png"])
+            with contextlib.suppress(ValueError, TypeError):  # what a cell displayed may be no picture
+                found[f"{name}.png"] = base64.b64decode(output.data["image/png"], validate=False)
     return found
 
 

@@ -80,7 +80,8 @@ def supervise(
     begun = time.monotonic()
     with open(log, "wb") as log_file:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "labkit.reports.worker"],
+            # -P keeps a caller's own queue.py or random.py from being taken for Python's
+            [sys.executable, "-P", "-m", "labkit.reports.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,

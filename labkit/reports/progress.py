@@ -78,7 +78,8 @@ class RunProgress:
         last = read_json(request.place / "run.json") or {}
         usable = last.get("status") == "completed" and last.get("profile") == request.profile
         self.total = last.get("seconds") if usable else None
-        self.last = {c["id"]: c["seconds"] or 0 for c in last.get("cells", [])} if usable else {}
+        cells = [c for c in last.get("cells", []) if isinstance(c, dict)] if usable else []
+        self.last = {c.get("id"): c.get("seconds") or 0 for c in cells}
 
     def take(self, event: dict[str, Any]) -> bool:
         """Note an event; whether it is worth a line in a log."""

@@ -11,42 +11,65 @@ from typing import Any
 import nbformat
 
 from labkit.reports import html, index
-from labkit.reports.files import read_json, to_json, write_atomically
+from labkit.reports.files import read_json, to_json
 from labkit.reports.notebook import figures, mend
 from labkit.reports.record import RunRecord
-from labkit.reports.texts import path_cleaner
+from labkit.reports.texts import clean_texts, path_cleaner
 
 FAILED = "failed"
 
 
-def publish(record: RunRecord, metrics: dict[str, Any], notebook, place: Path, out: Path) -> RunRecord:
+def is_good(place: Path) -> bool:
+    """Whether a completed run's results are in `place`."""
+    return (read_json(place / "run.json") or {}).get("status") == "completed"
+
+
+def publish(
+    record: RunRecord, metrics: dict[str, Any], notebook, place: Path, out: Path, *, keep: bool
+) -> RunRecord:
     """Make the report and put all results into `place`; return the record as written.
 
-    A run that is not complete goes to ``failed/`` inside `place` if a completed run is
-    there, so that it never overwrites a good one; a completed run removes ``failed/``.
-    Raises OSError if something cannot be written; what was in place is then untouched.
+    With `keep`, for there was a completed run in `place` before this one, a run that is not
+    complete goes to ``failed/`` inside it; a completed run removes ``failed/``. A report
+    that cannot be made is a failed run with a page that says so. Raises OSError if
+    something cannot be written; what was in place is then untouched.
     """
     clean = path_cleaner(out)
     record = record.cleaned(clean)
-    notebook = mend(notebook, record, clean)
-    page, warnings = html.render(notebook, record, metrics)
-    record = replace(record, warnings=[*record.warnings, *warnings])
-    good_in_place = (read_json(place / "run.json") or {}).get("status") == "completed"
-    target = place / FAILED if good_in_place and record.status != "completed" else place
-    put(
-        {
-            "report.html": page.encode(),
-            "report.ipynb": nbformat.writes(notebook).encode(),
-            "metrics.json": to_json(metrics).encode(),
-            "run.json": to_json(asdict(record)).encode(),  # last: it vouches for the others
-        },
-        figures(notebook),
-        target,
-    )
+    metrics = clean_texts(metrics, clean)
+    try:
+        notebook = mend(notebook, record, clean)
+        page, warnings = html.render(notebook, record, metrics)
+        record = replace(record, warnings=[*record.warnings, *warnings])
+        files, pictures = written(record, metrics, notebook, page), figures(notebook)
+    except Exception as error:  # whatever a cell displayed, the run keeps its record
+        record = without_report(record, error)
+        files, pictures = written(record, {}, nbformat.v4.new_notebook(), html.render_bare(record)), {}
+    target = place / FAILED if keep and record.status != "completed" else place
+    put(files, pictures, target)
     if record.status == "completed" and (place / FAILED).exists():
         shutil.rmtree(place / FAILED)
     index.rebuild(out)
     return record
+
+
+def written(record: RunRecord, metrics: dict[str, Any], notebook, page: str) -> dict[str, bytes]:
+    """The files of a report by name; run.json last, for it vouches for the others."""
+    return {
+        "report.html": page.encode(),
+        "report.ipynb": nbformat.writes(notebook).encode(),
+        "metrics.json": to_json(metrics).encode(),
+        "run.json": to_json(asdict(record)).encode(),
+    }
+
+
+def without_report(record: RunRecord, error: Exception) -> RunRecord:
+    """The record of a run whose report could not be made."""
+    why = f"the report could not be made: {type(error).__name__}: {error}"
+    if record.status != "completed":
+        return replace(record, warnings=[*record.warnings, why])
+    told = {"ename": "ReportError", "evalue": why, "traceback": []}
+    return replace(record, status="failed", error=told)
 
 
 def put(files: dict[str, bytes], pictures: dict[str, bytes], target: Path) -> None:
@@ -56,9 +79,9 @@ def put(files: dict[str, bytes], pictures: dict[str, bytes], target: Path) -> No
     try:
         (staging / "figures").mkdir()
         for name, content in pictures.items():
-            write_atomically(staging / "figures" / name, content)
+            (staging / "figures" / name).write_bytes(content)
         for name, content in files.items():
-            write_atomically(staging / name, content)
+            (staging / name).write_bytes(content)
         if (target / "figures").exists():
             (target / "figures").rename(staging / "old-figures")
         (staging / "figures").rename(target / "figures")

@@ -68,7 +68,7 @@ class RunRecord:
 def read_facts(path: Path) -> list[dict[str, Any]]:
     """What the kernel noted by `labkit.config.record`; lines that are no facts are left out."""
     facts = []
-    if path.exists():
+    if path.is_file():
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 fact = json.loads(line)
@@ -91,9 +91,9 @@ def facts_of(facts: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 def accelerator(facts: list[dict[str, Any]]) -> str:
     """The devices that the kernel saw, such as "CPU" or "CPU, GPU"."""
-    seen = [str(fact.get("devices", fact)) for fact in facts_of(facts, "device")]
-    devices = {d for fact in facts_of(facts, "device") for d in fact.get("devices", [])}
-    return ", ".join(sorted(devices)) or "; ".join(seen) or "none recorded"
+    lists = [fact.get("devices") for fact in facts_of(facts, "device")]
+    devices = {str(device) for listed in lists if isinstance(listed, list) for device in listed}
+    return ", ".join(sorted(devices)) or "none recorded"
 
 
 def versions() -> dict[str, str | None]:

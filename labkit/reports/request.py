@@ -102,5 +102,5 @@ def is_done(request: Request) -> bool:
         last.get("profile"),
         last.get("parameters"),
         last.get("notebook_digest"),
-        last.get("versions", {}).get("labkit"),
+        (last.get("versions") or {}).get("labkit"),
     ) == (request.profile, dict(request.parameters), request.digest, __version__)

@@ -20,7 +20,7 @@ import nbformat
 from labkit.reports import notebook as notebooks
 from labkit.reports.files import write_atomically
 from labkit.reports.process import supervise
-from labkit.reports.publish import publish
+from labkit.reports.publish import is_good, publish
 from labkit.reports.record import RunRecord, git_state
 from labkit.reports.request import Request, as_json
 from labkit.reports.verdict import Watch, judge
@@ -39,6 +39,7 @@ def run(
     request.work.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(request.work.parent / f"{request.lab.name}.lock", timeout=0):
         clear(request)
+        keep = is_good(request.place)  # as it was before a cell could write there
         start, git = datetime.now(UTC), git_state()
         watch = Watch()
         ending = supervise(
@@ -50,7 +51,7 @@ def run(
             on_event=lambda event: (watch(event), on_event(event)),
         )
         record, metrics = judge(request, watch, ending, start.isoformat(timespec="seconds"), git)
-        record = publish(record, metrics, executed(request), request.place, request.out)
+        record = publish(record, metrics, executed(request), request.place, request.out, keep=keep)
         if record.status == "completed":
             (runner_folder(request) / "unfinished").unlink(missing_ok=True)
         return record
@@ -62,8 +63,9 @@ def runner_folder(request: Request) -> Path:
 
 
 def clear(request: Request) -> None:
-    """Empty the working folder, but for the checkpoints of an interrupted run when resuming."""
-    keep = request.resume and (runner_folder(request) / "unfinished").exists()
+    """Empty the working folder; when resuming, keep the checkpoints of the same notebook."""
+    unfinished = runner_folder(request) / "unfinished"
+    keep = request.resume and unfinished.is_file() and unfinished.read_text() == request.digest
     for path in request.work.iterdir():
         ours = path.name in (".runner", "facts.jsonl", "metrics.json")
         if path.is_dir() and not path.is_symlink() and (ours or not keep):
@@ -71,7 +73,7 @@ def clear(request: Request) -> None:
         elif ours or not keep:
             path.unlink()
     runner_folder(request).mkdir()
-    write_atomically(runner_folder(request) / "unfinished", "")
+    write_atomically(unfinished, request.digest)
 
 
 def job(request: Request) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -12,7 +13,8 @@ from typing import Any
 from labkit.config import ROOT, notebooks_dir
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-CELL_FILE = re.compile(r"[^\s\"'(]*/ipykernel_\d+/\d+\.py")
+# The look behind starts a match at the path's beginning only: linear in a long text.
+CELL_FILE = re.compile(r"(?<![^\s\"'(])[^\s\"'(]*/ipykernel_\d+/\d+\.py")
 
 
 def without_colours(text: str) -> str:
@@ -41,10 +43,15 @@ def path_cleaner(out: Path) -> Callable[[str], str]:
     def clean(text: str) -> str:
         text = CELL_FILE.sub("<cell>", text)
         for pattern, name in rules:
-            text = pattern.sub(rf"{name}\1" if name else lambda match: "" if match[1] else "<project>", text)
+            text = pattern.sub(functools.partial(renamed, name), text)
         return text
 
     return clean
+
+
+def renamed(name: str, match: re.Match) -> str:
+    """What stands for a path: its name, or nothing before the rest of a path in the project."""
+    return f"{name}{match[1]}" if name else "" if match[1] else "<project>"
 
 
 def clean_texts(value: Any, clean: Callable[[str], str]) -> Any:

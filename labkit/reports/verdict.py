@@ -80,11 +80,18 @@ def facts_as_told(request: Request) -> dict[str, Any]:
     told = [fact.get("parameters") for fact in records.facts_of(facts, "config")]
     return {
         "parameters": parameters,
-        "parameters_in_notebook": next((other for other in told if other != parameters), None),
+        "parameters_in_notebook": next((other for other in told if differ(other, parameters)), None),
         "seed": parameters.get("seed"),
         "data": records.facts_of(facts, "data"),
         "accelerator": records.accelerator(facts),
     }
+
+
+def differ(told: Any, parameters: dict[str, Any]) -> bool:
+    """Whether a notebook's resolved parameters contradict the runner's."""
+    if not isinstance(told, dict):
+        return True
+    return any(parameters[name] != value for name, value in told.items() if name in parameters)
 
 
 def verdict_on(request: Request, watch: Watch, ending: Ending) -> Verdict:
