@@ -78,6 +78,77 @@ def test_elbo_refuses_no_images_and_no_samples():
             metrics.elbo(model.posterior, model.decode, x, samples=samples)
 
 
+def shifted_posterior(x):
+    z_mean, z_log_var = LinearGaussian().posterior(x)
+    return z_mean + 0.3, z_log_var + 0.5
+
+
+def test_iw_nll_with_the_exact_posterior_is_exact_for_any_k():
+    model, x = LinearGaussian(), RNG.normal(size=(40, 2)).astype("float32")
+    for k in (1, 7):
+        result = metrics.iw_nll(model.posterior, model.decode, x, k=k, nll=model.nll)
+        assert_allclose(result.value, -model.log_evidence(x).mean(), rtol=1e-5)
+    assert (result.k, result.images) == (7, 40)
+
+
+def test_iw_nll_of_another_posterior_falls_from_the_elbo_to_the_exact_value():
+    model, x = LinearGaussian(), RNG.normal(size=(400, 2)).astype("float32")
+
+    def value(k):
+        return metrics.iw_nll(shifted_posterior, model.decode, x, k=k, nll=model.nll, seed=3).value
+
+    exact = -model.log_evidence(x).mean()
+    one, ten, thousand = value(1), value(10), value(1000)
+    assert one > ten > thousand > exact - 0.005
+    assert_allclose(thousand, exact, atol=0.005)
+    bound = metrics.elbo(shifted_posterior, model.decode, x, nll=model.nll, samples=400)
+    # One draw's ln weight has a standard deviation of about 1, its mean over 400 images of 0.05.
+    assert_allclose(one, bound.negative_elbo, atol=0.2)
+
+
+def test_iw_nll_does_not_depend_on_how_the_draws_are_chunked():
+    model, x = LinearGaussian(), RNG.normal(size=(30, 2)).astype("float32")
+    values = [
+        metrics.iw_nll(shifted_posterior, model.decode, x, k=2000, nll=model.nll, chunk=chunk).value
+        for chunk in (700, 2000, 10_000)
+    ]
+    assert_allclose(values, -model.log_evidence(x).mean(), atol=0.02)
+
+
+def test_iw_nll_survives_weights_too_small_for_float32():
+    def far(x, logits):
+        return losses.bernoulli_nll(x, logits) + 1e4  # e^−10000 is 0 in every float
+
+    x = np.zeros((3, 4), dtype="float32")
+    result = metrics.iw_nll(
+        lambda x: (np.zeros((len(x), 1), "float32"), np.zeros((len(x), 1), "float32")),
+        lambda z: np.zeros((len(z), 4), "float32"),
+        x,
+        k=10,
+        nll=far,
+    )
+    assert_allclose(result.value, 1e4 + 4 * math.log(2), rtol=1e-6)
+    assert_allclose(result.standard_error, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "k", "chunk"), [(0, 1, 1), (2, 0, 1), (2, 1, 0)])
+def test_iw_nll_refuses_nothing_to_draw(n, k, chunk):
+    model = LinearGaussian()
+    with pytest.raises(ValueError, match="needs images"):
+        metrics.iw_nll(model.posterior, model.decode, np.zeros((n, 2)), k=k, chunk=chunk)
+
+
+def test_binarise_draws_white_with_the_grey_as_probability():
+    x = np.full((200, 100), 0.3)
+    drawn = metrics.binarise(x, seed=1)
+    assert set(np.unique(drawn)) == {0.0, 1.0} and drawn.dtype == np.float32
+    assert_allclose(drawn.mean(), 0.3, atol=4 * math.sqrt(0.3 * 0.7 / x.size))
+    assert_allclose(metrics.binarise(np.array([0.0, 1.0])), [0, 1])
+    assert (metrics.binarise(x, seed=1) == drawn).all() and (metrics.binarise(x, seed=2) != drawn).any()
+    with pytest.raises(ValueError, match="expected"):
+        metrics.binarise(np.array([0.5, np.nan]))
+
+
 def test_active_units_are_those_whose_mean_varies():
     z_mean = np.column_stack([RNG.normal(size=500), np.full(500, 3.0), 0.05 * RNG.normal(size=500)])
     assert metrics.active_units(z_mean).tolist() == [True, False, False]
@@ -111,3 +182,38 @@ def test_pca_recovers_data_of_its_own_rank_and_errors_fall():
 def test_pca_refuses_more_components_than_pixels():
     with pytest.raises(ValueError, match="between 1 and 4"):
         metrics.pca_mse(np.zeros((5, 4)), np.zeros((5, 4)), (5,))
+
+
+def test_bce_is_the_bernoulli_loss_and_its_floor_the_pixel_entropy():
+    x = RNG.random((5, 12, 12, 1), dtype="float32")
+    logits = RNG.normal(size=x.shape).astype("float32")
+    loss = np.mean(losses.bernoulli_nll(x, logits))
+    assert_allclose(metrics.bce(x, 1 / (1 + np.exp(-logits))), loss, rtol=1e-5)
+    assert_allclose(metrics.bce(x, x), metrics.pixel_entropy(x), rtol=1e-6)
+    assert_allclose(metrics.bce(np.zeros((2, 4)), np.full((2, 4), 0.5)), 4 * math.log(2))
+    assert np.isfinite(metrics.bce(np.ones((1, 4)), np.zeros((1, 4))))
+
+
+def test_ssim_is_that_of_scikit_image():
+    structural_similarity = pytest.importorskip("skimage.metrics").structural_similarity
+    x = RNG.random((3, 28, 28, 1), dtype="float32")
+    x_hat = np.clip(x + 0.2 * RNG.normal(size=x.shape), 0, 1).astype("float32")
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
+    pairs = zip(x[..., 0], x_hat[..., 0], strict=True)
+    expected = np.mean([structural_similarity(a, b, **settings) for a, b in pairs])
+    assert_allclose(metrics.ssim(x, x_hat), expected, rtol=1e-4)
+    assert_allclose(metrics.ssim(x, x), 1, rtol=1e-6)
+
+
+def test_reconstruction_metrics_refuse_what_does_not_fit():
+    x = np.zeros((2, 12, 12, 1), dtype="float32")
+    for metric in (metrics.bce, metrics.ssim):
+        with pytest.raises(ValueError, match="must be equal"):
+            metric(x, x[:1])
+        with pytest.raises(ValueError, match="no images"):
+            metric(x[:0], x[:0])
+        for bad in (2.0, -0.1, np.nan):
+            with pytest.raises(ValueError, match="reconstructions lie in"):
+                metric(x, np.full_like(x, bad))
+    with pytest.raises(ValueError, match="h and w"):
+        metrics.ssim(x[:, :8], x[:, :8])

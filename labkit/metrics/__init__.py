@@ -1,6 +1,49 @@
 """Honest numbers about a trained model: functions and arrays in, numbers out."""
 
-from labkit.metrics.likelihood import Elbo, active_units, elbo
-from labkit.metrics.reconstruction import mse, pca_mse, pixel_entropy
+from labkit.metrics.classes import Agreement, ClassHistogram, class_histogram, conditional_agreement
+from labkit.metrics.classifier import Classifier, ClassifierError, load_classifier
+from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
+from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
+from labkit.metrics.reconstruction import bce, mse, pca_mse, pixel_entropy, ssim
+from labkit.metrics.samples import (
+    References,
+    SampleQuality,
+    Scale,
+    frechet_distance,
+    judge_samples,
+    kernel_distance,
+    reference_sets,
+)
 
-__all__ = ["Elbo", "active_units", "elbo", "mse", "pca_mse", "pixel_entropy"]
+__all__ = [
+    "Agreement",
+    "ClassHistogram",
+    "Classifier",
+    "ClassifierError",
+    "Elbo",
+    "IwNll",
+    "Memorisation",
+    "Prdc",
+    "References",
+    "SampleQuality",
+    "Scale",
+    "active_units",
+    "bce",
+    "binarise",
+    "class_histogram",
+    "conditional_agreement",
+    "elbo",
+    "frechet_distance",
+    "iw_nll",
+    "judge_samples",
+    "kernel_distance",
+    "load_classifier",
+    "memorisation",
+    "mse",
+    "nearest",
+    "pca_mse",
+    "pixel_entropy",
+    "prdc",
+    "reference_sets",
+    "ssim",
+]

@@ -1,4 +1,4 @@
-"""The evidence lower bound of a trained VAE and what its KL is spent on."""
+"""Bounds on a trained VAE's likelihood, and what its KL is spent on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+from keras import ops
 
 from labkit.losses import bernoulli_nll, kl_divergence_per_dim
 
@@ -85,3 +86,80 @@ def active_units(z_mean, threshold=ACTIVE_THRESHOLD):
     `z_mean` has shape (n, D); the result is a mask of shape (D,). Burda et al. 2016.
     """
     return np.var(np.asarray(z_mean), axis=0) > threshold
+
+
+@dataclass(frozen=True)
+class IwNll:
+    """Importance-weighted bound on −ln p(x), in nats an image: mean over `images` images.
+
+    `standard_error` is that of the mean over images; `k` is the number of samples an image.
+    """
+
+    value: float
+    standard_error: float
+    k: int
+    images: int
+
+
+def iw_nll(encode, decode_logits, x, *, k=5000, nll=bernoulli_nll, chunk=5000, seed=0) -> IwNll:
+    """Estimate −mean ln (1/K) Σ p(x, z)/q(z|x) with K draws of z from q(z|x) an image.
+
+    In expectation an upper bound on −ln p(x) that falls as K grows; K = 1 gives the −ELBO. It
+    is a likelihood of images only where they are binary: see `binarise`.
+
+    Args:
+        encode: function of images (batch, ...) → z_mean, z_log_var, each (batch, D).
+        decode_logits: function of z (batch, D) → logits (batch, ...).
+        x: images in [0, 1], shape (n, ...).
+        k: draws an image, at least 1.
+        nll: reconstruction loss per image of (x, logits), in nats.
+        chunk: draws decoded at a time, which bounds the memory; the noise depends on it.
+        seed: seed of the draws.
+
+    Raises:
+        ValueError: no images, or k or chunk below 1.
+
+    Source: Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016.
+    """
+    if len(x) == 0 or k < 1 or chunk < 1:
+        raise ValueError(f"iw_nll needs images, k and chunk; got {len(x)} images, k = {k}, chunk = {chunk}")
+    noise = keras.random.SeedGenerator(seed)
+    images = max(1, chunk // k)  # a batch of them where K is small
+    log_evidence = []
+    for i in range(0, len(x), images):
+        batch = np.asarray(x[i : i + images], dtype="float32")
+        posterior = encode(batch)
+        total = np.full(len(batch), -np.inf)  # ln Σ of the weights so far
+        for done in range(0, k, chunk):
+            weights = log_weights(batch, posterior, min(chunk, k - done), decode_logits, nll, noise)
+            total = np.logaddexp(total, np.logaddexp.reduce(weights, axis=1))
+        log_evidence.append(total - np.log(k))
+    per_image = -np.concatenate(log_evidence)
+    return IwNll(float(per_image.mean()), float(per_image.std() / np.sqrt(len(x))), k, len(x))
+
+
+def log_weights(x, posterior, draws, decode_logits, nll, noise):
+    """ln p(x, z)/q(z|x) of `draws` values of z ~ q(z|x) for each image, shape (batch, draws)."""
+    # (batch, …) → (batch · draws, …), the draws of an image one after another
+    x, z_mean, z_log_var = (ops.repeat(tensor, draws, axis=0) for tensor in (x, *posterior))
+    epsilon = keras.random.normal(z_mean.shape, seed=noise)
+    z = z_mean + ops.exp(0.5 * z_log_var) * epsilon
+    # ln p(z) − ln q(z|x), in which the (2π)^½D cancel
+    prior_ratio = 0.5 * ops.sum(ops.square(epsilon) + z_log_var - ops.square(z), axis=1)
+    weights = ops.convert_to_numpy(prior_ratio - nll(x, decode_logits(ops.convert_to_numpy(z))))
+    return weights.reshape(-1, draws).astype("float64")
+
+
+def binarise(x, seed=0) -> np.ndarray:
+    """Draw black and white images whose pixels are white with the probability of their grey.
+
+    `x` lies in [0, 1]; the result has its shape, as float32 zeros and ones. Dynamic binarisation
+    takes a new seed in every epoch. Raises ValueError for values outside [0, 1] or NaN.
+
+    Source: Salakhutdinov & Murray, "On the Quantitative Analysis of Deep Belief Networks",
+    ICML 2008.
+    """
+    x = np.asarray(x)
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(f"images lie in [{x.min():.3g}, {x.max():.3g}]; [0, 1] was expected")
+    return (np.random.default_rng(seed).random(x.shape, dtype="float32") < x).astype("float32")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import tensorflow as tf
+
+SSIM_WINDOW = 11  # pixels
 
 
 def mse(x, x_hat) -> float:
@@ -10,10 +13,62 @@ def mse(x, x_hat) -> float:
 
     Raises ValueError when the shapes differ.
     """
+    x, x_hat = same_shape(x, x_hat)
+    return float(np.mean(np.square(x - x_hat, dtype="float64")))
+
+
+def bce(x, x_hat) -> float:
+    """Mean binary cross-entropy of reconstructed pixels, in nats an image.
+
+    Args:
+        x: images in [0, 1], shape (n, ...). Grey pixels cost at least `pixel_entropy`.
+        x_hat: probabilities of white, same shape; kept 1e-7 away from 0 and 1.
+
+    Raises:
+        ValueError: shapes that differ, values outside [0, 1] (logits, for one) or NaN.
+    """
+    x, x_hat = in_unit_range(*same_shape(x, x_hat))
+    p = np.clip(x_hat.astype("float64"), 1e-7, 1 - 1e-7)
+    pixel = -x * np.log(p) - (1 - x) * np.log1p(-p)
+    return float(pixel.sum() / len(x))
+
+
+def ssim(x, x_hat) -> float:
+    """Mean structural similarity of images and reconstructions, at most 1, for data range 1.
+
+    Gaussian window of 11 pixels with σ = 1.5 and the paper's constants, where the window lies
+    inside the image; TensorFlow's implementation. Both have shape (n, h, w, channels), h and w
+    at least 11, values in [0, 1].
+
+    Raises ValueError for other shapes and values.
+
+    Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural
+    Similarity", IEEE Transactions on Image Processing, 2004.
+    """
+    x, x_hat = in_unit_range(*same_shape(x, x_hat))
+    if x.ndim != 4 or min(x.shape[1:3]) < SSIM_WINDOW:
+        raise ValueError(f"images have shape {x.shape}; (n, h, w, channels), h and w ≥ 11, was expected")
+    x, x_hat = x.astype("float32"), x_hat.astype("float32")
+    values = [tf.image.ssim(x[i : i + 1000], x_hat[i : i + 1000], 1.0) for i in range(0, len(x), 1000)]
+    return float(np.concatenate(values).mean())
+
+
+def same_shape(x, x_hat):
+    """Both as arrays. Raises ValueError when there are no images or the shapes differ."""
     x, x_hat = np.asarray(x), np.asarray(x_hat)
     if x.shape != x_hat.shape:
         raise ValueError(f"images have shape {x.shape}, reconstructions {x_hat.shape}; they must be equal")
-    return float(np.mean(np.square(x - x_hat, dtype="float64")))
+    if x.size == 0:
+        raise ValueError("there are no images")
+    return x, x_hat
+
+
+def in_unit_range(x, x_hat):
+    """Both as they are. Raises ValueError, naming which, for values outside [0, 1] or NaN."""
+    for what, values in (("images", x), ("reconstructions", x_hat)):
+        if not (values.min() >= 0 and values.max() <= 1):
+            raise ValueError(f"{what} lie in [{values.min():.3g}, {values.max():.3g}]; [0, 1] was expected")
+    return x, x_hat
 
 
 def pixel_entropy(x) -> float:
