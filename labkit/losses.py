@@ -1,7 +1,9 @@
-"""Losses as pure functions of tensors, one value an image, in nats.
+"""Losses as pure functions of tensors, one value an image.
 
-Sums run over pixels and latents; the mean over images is taken by the caller.
-Source: Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
+Sums run over pixels and latents; the mean over images is taken by the caller. Likelihoods
+and KLs are in nats (Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014). Those
+of GANs come in pairs, discriminator and generator, of the discriminator's raw outputs:
+real = 1, fake = 0, both (batch,) or (batch, 1) and of equal length.
 """
 
 from __future__ import annotations
@@ -58,3 +60,77 @@ def kl_divergence(z_mean, z_log_var):
 def sum_per_image(values):
     """Sum over all axes but the first: shape (batch, ...) → (batch,)."""
     return ops.sum(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)
+
+
+def cross_entropy_discriminator_loss(real_logits, fake_logits, label_smoothing=0.0):
+    """Binary cross-entropy −log D(x) − log(1 − D(G(z))) with D = sigmoid, in nats, shape (batch,).
+
+    With `label_smoothing` s the target of real images is 1 − s; that of fakes stays 0
+    (one-sided: Salimans et al., "Improved Techniques for Training GANs", 2016). The best
+    D for equal densities has logit 0 and costs 2 ln 2. Goodfellow et al., "Generative
+    Adversarial Nets", 2014.
+    """
+    # −t log D − (1 − t) log(1 − D) at logit l is softplus(l) − t·l, finite for every l.
+    real = ops.softplus(real_logits) - (1.0 - label_smoothing) * real_logits
+    return sum_per_image(real + ops.softplus(fake_logits))
+
+
+def non_saturating_generator_loss(fake_logits):
+    """−log D(G(z)) in nats, shape (batch,): its gradient is largest where D is sure of a fake.
+
+    Goodfellow et al. 2014, section 3.
+    """
+    return sum_per_image(ops.softplus(-fake_logits))
+
+
+def minimax_generator_loss(fake_logits):
+    """log(1 − D(G(z))) in nats, shape (batch,): the game's own value, at most 0.
+
+    It saturates: where D is sure of a fake its gradient vanishes. Goodfellow et al. 2014.
+    """
+    return sum_per_image(-ops.softplus(fake_logits))
+
+
+def least_squares_discriminator_loss(real_scores, fake_scores, label_smoothing=0.0):
+    """½ (D(x) − 1 + s)² + ½ D(G(z))² of raw scores, shape (batch,); s smooths the real target.
+
+    Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017.
+    """
+    real = ops.square(real_scores - (1.0 - label_smoothing))
+    return sum_per_image(0.5 * (real + ops.square(fake_scores)))
+
+
+def least_squares_generator_loss(fake_scores):
+    """½ (D(G(z)) − 1)² of raw scores, shape (batch,). Mao et al. 2017."""
+    return sum_per_image(0.5 * ops.square(fake_scores - 1.0))
+
+
+def hinge_discriminator_loss(real_scores, fake_scores):
+    """max(0, 1 − D(x)) + max(0, 1 + D(G(z))) of raw scores, shape (batch,).
+
+    Lim & Ye, "Geometric GAN", 2017; Miyato et al., "Spectral Normalization", ICLR 2018.
+    """
+    return sum_per_image(ops.relu(1.0 - real_scores) + ops.relu(1.0 + fake_scores))
+
+
+def wasserstein_discriminator_loss(real_scores, fake_scores):
+    """D(G(z)) − D(x) of raw scores, shape (batch,); needs a 1-Lipschitz D, by penalty or norm.
+
+    Arjovsky et al., "Wasserstein GAN", ICML 2017.
+    """
+    return sum_per_image(fake_scores - real_scores)
+
+
+def raise_score_generator_loss(fake_scores):
+    """−D(G(z)) of raw scores, shape (batch,): the generator's half of hinge and Wasserstein."""
+    return sum_per_image(-fake_scores)
+
+
+# Name of a GAN's loss → (discriminator's, generator's).
+GAN_LOSSES = {
+    "non_saturating": (cross_entropy_discriminator_loss, non_saturating_generator_loss),
+    "minimax": (cross_entropy_discriminator_loss, minimax_generator_loss),
+    "least_squares": (least_squares_discriminator_loss, least_squares_generator_loss),
+    "hinge": (hinge_discriminator_loss, raise_score_generator_loss),
+    "wasserstein": (wasserstein_discriminator_loss, raise_score_generator_loss),
+}

@@ -5,6 +5,7 @@ import math
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from keras import ops
 from numpy.testing import assert_allclose
@@ -87,3 +88,90 @@ def test_kl_agrees_with_monte_carlo_within_its_standard_error(mean, log_var):
 def test_sum_per_image_keeps_the_batch_apart():
     values = ops.reshape(ops.arange(24, dtype="float32"), (2, 3, 4))
     assert_allclose(losses.sum_per_image(values), [66, 210])
+
+
+# ---- GANs: pairs of functions of the discriminator's raw outputs
+
+DISCRIMINATOR = losses.cross_entropy_discriminator_loss
+ZERO = np.zeros((3, 1), "float32")
+
+
+def slope(loss, *logits):
+    """Derivative of a loss with respect to its last argument, at one value each."""
+    *others, last = [tf.constant([[value]]) for value in logits]
+    with tf.GradientTape() as tape:
+        tape.watch(last)
+        value = loss(*others, last)
+    return float(tape.gradient(value, last)[0, 0])
+
+
+def test_zero_logits_cost_the_discriminator_2_ln_2_and_the_generator_ln_2():
+    assert_allclose(DISCRIMINATOR(ZERO, ZERO), np.full(3, 2 * math.log(2)), rtol=1e-6)
+    assert_allclose(losses.non_saturating_generator_loss(ZERO), np.full(3, math.log(2)), rtol=1e-6)
+    assert_allclose(losses.minimax_generator_loss(ZERO), np.full(3, -math.log(2)), rtol=1e-6)
+
+
+@given(st.floats(0.05, 0.95), st.floats(0.05, 0.95))
+@settings(deadline=None)
+def test_the_best_discriminator_is_real_over_real_plus_fake(p_real, p_fake):
+    """Goodfellow et al. 2014, proposition 1: D* = p_real / (p_real + p_fake)."""
+    best = math.log(p_real / p_fake)
+
+    def expected_loss(logit):
+        logit = tf.constant([[logit]])
+        zero = tf.zeros_like(logit)
+        real = DISCRIMINATOR(logit, zero) - math.log(2)
+        fake = DISCRIMINATOR(zero, logit) - math.log(2)
+        return float((p_real * real + p_fake * fake)[0])
+
+    assert expected_loss(best) < min(expected_loss(best - 0.5), expected_loss(best + 0.5))
+
+
+def test_where_the_discriminator_is_sure_of_a_fake_only_minimax_saturates():
+    assert_allclose(slope(losses.minimax_generator_loss, -20.0), 0.0, atol=1e-8)
+    assert_allclose(slope(losses.non_saturating_generator_loss, -20.0), -1.0, rtol=1e-6)
+    assert_allclose(slope(losses.minimax_generator_loss, 0.0), -0.5, rtol=1e-6)
+    assert_allclose(slope(losses.non_saturating_generator_loss, 0.0), -0.5, rtol=1e-6)
+
+
+def test_smoothing_moves_the_best_logit_of_real_images_alone():
+    logit = tf.constant([[math.log(0.9 / 0.1)]])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logit)
+        real = DISCRIMINATOR(logit, tf.zeros_like(logit), label_smoothing=0.1)
+        fake = DISCRIMINATOR(tf.zeros_like(logit), logit, label_smoothing=0.1)
+    assert_allclose(tape.gradient(real, logit), [[0.0]], atol=1e-6)
+    assert_allclose(tape.gradient(fake, logit), [[0.9]], rtol=1e-6)
+
+
+def test_least_squares_equal_their_formulas():
+    real, fake = array([0.3], [2.0]), array([-1.0], [0.5])
+    expected = 0.5 * (real - 1) ** 2 + 0.5 * fake**2
+    assert_allclose(losses.least_squares_discriminator_loss(real, fake), expected[:, 0], rtol=1e-6)
+    assert_allclose(losses.least_squares_generator_loss(fake), 0.5 * (fake[:, 0] - 1) ** 2, rtol=1e-6)
+    smooth = losses.least_squares_discriminator_loss(array([0.9]), array([0.0]), label_smoothing=0.1)
+    assert_allclose(smooth, [0.0], atol=1e-12)
+
+
+def test_hinge_costs_nothing_beyond_its_margins():
+    assert_allclose(
+        losses.hinge_discriminator_loss(array([1.0], [3.0], [0.5]), array([-1.0], [-2.0], [0.5])), [0, 0, 2]
+    )
+
+
+def test_wasserstein_is_the_difference_of_scores():
+    assert_allclose(losses.wasserstein_discriminator_loss(array([3.0]), array([1.0])), [-2.0])
+    assert_allclose(losses.raise_score_generator_loss(array([1.5])), [-1.5])
+
+
+@pytest.mark.parametrize("name", sorted(losses.GAN_LOSSES))
+def test_gan_losses_are_finite_and_one_an_image_for_any_logit(name):
+    logits = array([-1e4], [0.0], [1e4])
+    for_discriminator, for_generator = losses.GAN_LOSSES[name]
+    for value in (
+        for_discriminator(logits, -logits),
+        for_discriminator(-logits, logits),
+        for_generator(logits),
+    ):
+        assert value.shape == (3,)
+        assert np.isfinite(np.asarray(value)).all()

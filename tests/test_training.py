@@ -13,8 +13,9 @@ from labkit import models, training
 IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), dtype="float32")
 
 
-def small_vae(learning_rate=1e-2, beta=1.0):
-    encoder = models.dense_encoder((8,), 2, image_shape=(6, 6, 1))
+def small_vae(learning_rate=1e-2, beta=1.0, activation="relu", seed=0):
+    encoder = models.dense_encoder((8,), 2, image_shape=(6, 6, 1), seed=seed)
+    encoder.get_layer("hidden_1").activation = keras.activations.get(activation)
     vae = models.VAE(encoder, models.dense_decoder((8,), 2, image_shape=(6, 6, 1)), beta=beta)
     vae.compile(optimizer=keras.optimizers.Adam(learning_rate))
     return vae
@@ -82,12 +83,33 @@ def test_resume_comes_from_the_environment_of_a_batch_run(tmp_path, monkeypatch)
     assert fit(small_vae(), out=tmp_path)["seconds"] != history["seconds"]
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 1e-3}, {"beta": 2.0}])
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 1e-3}, {"beta": 2.0}, {"activation": "tanh"}, {"seed": 1}]
+)
 def test_a_checkpoint_of_another_run_is_not_taken(tmp_path, change):
     fit(small_vae(), out=tmp_path)
     assert_array_equal(
         fit(small_vae(**change), out=tmp_path, resume=True)["loss"], fit(small_vae(**change))["loss"]
     )
+
+
+def test_a_checkpoint_that_cannot_be_read_is_warned_of_and_not_taken(tmp_path):
+    history = fit(small_vae(), out=tmp_path)
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.warns(UserWarning, match="checkpoint.npz cannot be read"):
+        again = fit(small_vae(), out=tmp_path, resume=True)
+    assert_array_equal(again["loss"], history["loss"])
+
+
+def test_a_run_that_another_callback_stopped_early_is_finished(tmp_path):
+    class Enough(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    history = fit(small_vae(), out=tmp_path, callbacks=[Enough()])
+    assert history["epoch"] == [1, 2]
+    assert fit(small_vae(), out=tmp_path, resume=True) == history
 
 
 def test_files_of_a_run_agree_with_its_history(tmp_path):

@@ -1,7 +1,29 @@
 """Network builders and the Keras models that train them."""
 
 from labkit.models.autoencoder import Autoencoder
+from labkit.models.averaging import AveragedGenerator
+from labkit.models.conv import conv_discriminator, conv_generator
+from labkit.models.cvae import CVAE, dense_cvae
 from labkit.models.dense import dense_decoder, dense_encoder
+from labkit.models.dense_gan import dense_discriminator, dense_generator
+from labkit.models.gan import GAN, gradient_penalty
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 
-__all__ = ["VAE", "Autoencoder", "Sampling", "dense_decoder", "dense_encoder", "dense_vae", "reparameterize"]
+__all__ = [
+    "CVAE",
+    "GAN",
+    "VAE",
+    "Autoencoder",
+    "AveragedGenerator",
+    "Sampling",
+    "conv_discriminator",
+    "conv_generator",
+    "dense_cvae",
+    "dense_decoder",
+    "dense_discriminator",
+    "dense_encoder",
+    "dense_generator",
+    "dense_vae",
+    "gradient_penalty",
+    "reparameterize",
+]

@@ -1,0 +1,55 @@
+"""The moving average of a generator's weights.
+
+Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Training", ICLR 2019.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+STATISTICS_FROM = 1024  # images that batch normalisation's means and variances are taken from
+
+
+class AveragedGenerator(keras.layers.Layer):
+    """A copy of a generator whose weights are the moving average of that generator's.
+
+    Args:
+        generator: (batch, latent_dim) → images.
+        decay: weight of the old average in the new one, in [0, 1). In step t it is at
+            most (1 + t) / (10 + t), so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, generator, decay, **kwargs):
+        super().__init__(**kwargs)
+        self.decay = decay
+        self.network = keras.models.clone_model(generator)
+        self.network.set_weights(generator.get_weights())
+        for layer in self.network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.0  # so that one batch in training mode replaces the statistics
+        self.settled_for = ()
+        self.built = True
+
+    def call(self, z, training=False):
+        """What the averaged generator puts out for noise `z`; call `settle` before."""
+        return self.network(z, training=training)
+
+    def follow(self, generator, step):
+        """average ← decay · average + (1 − decay) · weight, after the generator's `step`-th step."""
+        step = ops.cast(step, "float32")
+        decay = ops.minimum(self.decay, (1.0 + step) / (10.0 + step))
+        for average, weight in zip(self.network.weights, generator.weights, strict=True):
+            average.assign(decay * average + (1.0 - decay) * weight)
+
+    def settle(self):
+        """Take batch normalisation's statistics anew if the averages have changed.
+
+        Statistics of the trained weights do not fit the averaged ones; one large batch of
+        fixed noise does, as in Izmailov et al., "Averaging Weights Leads to Wider Optima", 2018.
+        """
+        now = tuple(float(ops.sum(weight)) for weight in self.network.trainable_variables)
+        if now != self.settled_for:
+            z = keras.random.normal((STATISTICS_FROM, self.network.input_shape[1]), seed=0)
+            self.network(z, training=True)
+            self.settled_for = now

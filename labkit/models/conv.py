@@ -1,0 +1,146 @@
+"""Generators and discriminators made of convolutions.
+
+Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative
+Adversarial Networks" (DCGAN), ICLR 2016. Feature maps are (height, width, channels).
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers
+
+from labkit.models.dense import check_sizes
+from labkit.models.dense_gan import activation, kernels, normalised, seed_spectral
+
+
+def conv_generator(
+    latent_dim=100,
+    *,
+    dense=(),
+    base=(7, 7, 256),
+    filters=(128, 64),
+    strides=(1, 2, 2),
+    kernel_size=5,
+    channels=1,
+    slope=0.3,
+    norm="before",
+    initializer="normal",
+    seed=0,
+):
+    """Build a generator: noise → dense layers → `base` map → transposed convolutions → tanh.
+
+    Args:
+        latent_dim: length of the noise vector, at least 1.
+        dense: units of the dense layers between the noise and the base map.
+        base: (height, width, channels) of the map that a last dense layer makes.
+        filters: channels after each transposed convolution but the last.
+        strides: stride of each transposed convolution, one more than `filters`; the
+            image's height is base[0] times their product ("same" padding).
+        kernel_size: height and width of every kernel.
+        channels: of the image.
+        slope: of LeakyReLU for negative inputs; 0 gives ReLU.
+        norm: batch normalisation "before" the activation, on layers without bias (which
+            it would undo), "after" the activation, or None. Never at the output.
+        initializer: "normal" for N(0, 0.02), "glorot" for Keras's defaults, or "he".
+        seed: seed of the initial weights.
+
+    Returns:
+        keras.Model from (batch, latent_dim) to (batch, height, width, channels) in [-1, 1].
+
+    Raises:
+        ValueError: a size is not a positive whole number, `strides` has not one entry more
+            than `filters`, or `norm` is unknown.
+    """
+    check_sizes(latent_dim=latent_dim, kernel_size=kernel_size, channels=channels, **indexed("dense", dense))
+    check_sizes(**indexed("base", base), **indexed("filters", filters), **indexed("strides", strides))
+    if len(strides) != len(filters) + 1:
+        raise ValueError(
+            f"strides has {len(strides)} entries; filters has {len(filters)}, so one more is due"
+        )
+    if norm not in ("before", "after", None):
+        raise ValueError(f"norm is {norm!r}; 'before', 'after' or None was expected")
+    kernel, linear = kernels(initializer, seed)
+    bias = norm != "before"
+    z = h = keras.Input((latent_dim,), name="z")
+    for i, units in enumerate((*dense, math.prod(base)), start=1):
+        h = layers.Dense(units, use_bias=bias, kernel_initializer=kernel(), name=f"dense_{i}")(h)
+        h = activate(h, slope, norm, f"dense_{i}")
+    h = layers.Reshape(base, name="base")(h)
+    options = {"padding": "same", "use_bias": bias}
+    for i, (count, stride) in enumerate(zip(filters, strides, strict=False), start=1):
+        options |= {"strides": stride, "kernel_initializer": kernel()}
+        h = layers.Conv2DTranspose(count, kernel_size, name=f"conv_{i}", **options)(h)
+        h = activate(h, slope, norm, f"conv_{i}")
+    options |= {"strides": strides[-1], "kernel_initializer": linear()}
+    h = layers.Conv2DTranspose(channels, kernel_size, activation="tanh", name="pixels", **options)(h)
+    return keras.Model(z, h, name="generator")
+
+
+def conv_discriminator(
+    image_shape=(28, 28, 1),
+    *,
+    filters=(64, 128),
+    kernel_size=5,
+    strides=2,
+    padding="same",
+    pool=1,
+    dense=(),
+    slope=0.3,
+    dropout=0.3,
+    spectral=False,
+    initializer="normal",
+    seed=0,
+):
+    """Build a discriminator: image → convolutions → dense layers → one logit.
+
+    Args:
+        image_shape: (height, width, channels) of the images in [-1, 1].
+        filters: channels after each convolution.
+        kernel_size, strides, padding: of every convolution.
+        pool: side of the max-pooling after each convolution; 1 for none.
+        dense: units of the dense layers between the last map and the logit.
+        slope: of LeakyReLU for negative inputs; 0 gives ReLU.
+        dropout: share of a map's values dropped after each convolution, in [0, 1).
+        spectral: divide every kernel by its largest singular value (Miyato et al. 2018).
+        initializer: "normal" for N(0, 0.02), "glorot" for Keras's defaults, or "he".
+        seed: seed of the initial weights and of dropout.
+
+    Returns:
+        keras.Model from (batch, *image_shape) to logits (batch, 1).
+
+    Raises:
+        ValueError: a size is not a positive whole number, or the image too small.
+    """
+    check_sizes(kernel_size=kernel_size, strides=strides, pool=pool)
+    check_sizes(**indexed("filters", filters), **indexed("dense", dense))
+    kernel, linear = kernels(initializer, seed + 1)
+    x = h = keras.Input(image_shape, name="x")
+    for i, count in enumerate(filters, start=1):
+        options = {"strides": strides, "padding": padding, "kernel_initializer": kernel()}
+        conv = layers.Conv2D(count, kernel_size, name=f"conv_{i}", **options)
+        h = activation(slope, f"conv_{i}_act")(normalised(conv, spectral)(h))
+        if pool > 1:
+            h = layers.MaxPooling2D(pool, name=f"pool_{i}")(h)
+        if dropout:
+            h = layers.Dropout(dropout, seed=1000 * seed + i, name=f"dropout_{i}")(h)
+    h = layers.Flatten(name="flatten")(h)
+    for i, units in enumerate(dense, start=1):
+        hidden = layers.Dense(units, kernel_initializer=kernel(), name=f"dense_{i}")
+        h = activation(slope, f"dense_{i}_act")(normalised(hidden, spectral)(h))
+    logit = layers.Dense(1, kernel_initializer=linear(), name="logit")
+    return seed_spectral(keras.Model(x, normalised(logit, spectral)(h), name="discriminator"), seed)
+
+
+def activate(h, slope, norm, name):
+    """Append an activation to `h`, with batch normalisation before it, after it, or none."""
+    if norm == "before":
+        h = layers.BatchNormalization(name=f"{name}_norm")(h)
+    h = activation(slope, f"{name}_act")(h)
+    return layers.BatchNormalization(name=f"{name}_norm")(h) if norm == "after" else h
+
+
+def indexed(name, sizes):
+    """{"name[0]": first, …}, so that an error can say which entry it means."""
+    return {f"{name}[{i}]": size for i, size in enumerate(sizes)}

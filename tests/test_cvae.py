@@ -1,0 +1,129 @@
+"""The conditional VAE: its loss, its labels, and what it is when it ignores them."""
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from labkit import losses, models, training
+
+SHAPE = (6, 6, 1)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((40, *SHAPE), dtype="float32")
+LABELS = RNG.integers(0, 4, 40)
+
+
+def small_cvae(beta=1.0, **options):
+    cvae = models.dense_cvae((8, 7, 6), 2, n_classes=4, image_shape=SHAPE, beta=beta, **options)
+    cvae.compile(optimizer=keras.optimizers.Adam(1e-2))
+    return cvae
+
+
+def fit(cvae, **options):
+    data, val = (IMAGES, LABELS), (IMAGES[:10], LABELS[:10])
+    return training.fit(cvae, data, val, **{"epochs": 3, "batch_size": 8, **options})
+
+
+def test_label_joins_the_flattened_image_and_the_code():
+    cvae = models.dense_cvae((400, 300, 200), 15)
+    assert cvae.encoder.input_shape == (None, 784 + 10)
+    assert cvae.decoder.input_shape == (None, 15 + 10)
+    dense = [layer for layer in cvae.encoder.layers if layer.name.startswith("hidden")]
+    assert [layer.units for layer in dense] == [400, 300, 200]
+    joined = np.asarray(small_cvae().join(keras.ops.convert_to_tensor(IMAGES[:3]), LABELS[:3]))
+    assert_array_equal(joined, np.hstack([IMAGES[:3].reshape(3, -1), np.eye(4)[LABELS[:3]]]))
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])
+def test_loss_is_the_vae_s(beta):
+    cvae = small_cvae(beta)
+    logits, z_mean, z_log_var = y_pred = cvae((IMAGES, LABELS))
+    loss = cvae.compute_loss(x=(IMAGES, LABELS), y_pred=y_pred)
+    nll = np.mean(losses.bernoulli_nll(IMAGES, logits))
+    kl = np.mean(losses.kl_divergence(z_mean, z_log_var))
+    assert_allclose(loss, nll + beta * kl, rtol=1e-5)
+    assert_allclose(cvae.reconstruction_tracker.result(), nll, rtol=1e-5)
+
+
+def test_with_labels_ignored_it_is_the_vae():
+    cvae = small_cvae()
+    encoder = models.dense_encoder((8, 7, 6), 2, image_shape=SHAPE)
+    decoder = models.dense_decoder((6, 7, 8), 2, image_shape=SHAPE)
+    vae = models.VAE(encoder, decoder)
+    for joined, plain, rows in ((cvae.encoder, encoder, 36), (cvae.decoder, decoder, 2)):
+        kernel, *others = joined.get_weights()
+        kernel[rows:] = 0.0
+        joined.set_weights([kernel, *others])
+        plain.set_weights([kernel[:rows], *others])
+    for mine, theirs in zip(cvae.encode(IMAGES, LABELS), vae.encode(IMAGES), strict=True):
+        assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+    assert_allclose(cvae.reconstruct(IMAGES, LABELS), vae.reconstruct(IMAGES), rtol=1e-5)
+    for mine, theirs in zip(cvae((IMAGES, LABELS)), vae(IMAGES), strict=True):  # the same noise
+        assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_the_label_changes_the_picture_and_not_its_shape():
+    cvae, z = small_cvae(), np.zeros((4, 2), "float32")
+    pixels = np.asarray(cvae.decode(z, np.arange(4)))
+    assert pixels.shape == (4, *SHAPE)
+    assert np.abs(pixels[0] - pixels[1]).max() > 1e-4
+
+
+def test_training_keeps_images_and_labels_together_and_logs_what_the_vae_logs():
+    history = fit(small_cvae())
+    names = ("loss", "reconstruction_loss", "kl_loss")
+    assert set(history) == {"epoch", "seconds", *names, *(f"val_{name}" for name in names)}
+    numbers = np.arange(12, dtype="float32").reshape(12, 1)
+    for ((x, labels),) in training.training_batches((numbers, np.arange(12)), 4, 0, 0, 2):
+        assert_array_equal(x[:, 0], labels)
+    ((x, labels),) = next(iter(training.whole_batches((numbers, np.arange(12)))))
+    assert_array_equal(x[:, 0], labels)
+
+
+def test_other_labels_are_another_run(tmp_path):
+    fit(small_cvae(), out=tmp_path)
+    shuffled = training.fit(
+        small_cvae(), (IMAGES, LABELS[::-1]), epochs=3, batch_size=8, out=tmp_path, resume=True
+    )
+    assert "val_loss" not in shuffled
+
+
+def test_same_seed_same_history():
+    assert_array_equal(fit(small_cvae())["loss"], fit(small_cvae())["loss"])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((IMAGES, LABELS + 1), "labels run from 1 to 4; those of 4 classes go from 0 to 3"),
+        ((IMAGES, LABELS - 1), "labels run from -1"),
+        ((IMAGES, LABELS[:30]), r"\[40, 30\] rows"),
+        ((IMAGES, LABELS.astype("float32")), "integers from 0 to 3"),
+        ((IMAGES, np.eye(4)[LABELS]), r"labels have shape \(40, 4\)"),
+        ((IMAGES[:, :5], LABELS), r"images have shape \(5, 6, 1\)"),
+        (IMAGES, r"a pair \(images, labels\)"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused_before_training(data, message):
+    with pytest.raises(ValueError, match=message):
+        training.fit(small_cvae(), data, epochs=1)
+
+
+def test_validation_labels_are_checked_too():
+    with pytest.raises(ValueError, match="labels run from 9 to 9"):
+        training.fit(small_cvae(), (IMAGES, LABELS), (IMAGES, np.full(40, 9)), epochs=1)
+
+
+def test_decoding_checks_its_labels():
+    with pytest.raises(ValueError, match=r"one a row was expected, \(2,\)"):
+        small_cvae().decode(np.zeros((2, 2), "float32"), [1])
+    with pytest.raises(ValueError, match="labels run from 7"):
+        small_cvae().decode(np.zeros((1, 2), "float32"), [7])
+
+
+def test_networks_without_room_for_the_label_are_refused():
+    decoder = models.dense_decoder((8,), 6, image_shape=SHAPE)
+    with pytest.raises(ValueError, match=r"the encoder takes \(6, 6, 1\)"):
+        models.CVAE(models.dense_encoder((8,), 2, image_shape=SHAPE), decoder, n_classes=4)
+    with pytest.raises(ValueError, match=r"the decoder takes \(6,\)"):
+        models.CVAE(models.dense_encoder((8,), 3, image_shape=(40,)), decoder, n_classes=4)
