@@ -3,9 +3,9 @@
 config        labs, profiles, parameters               labkit.configure(...)
 data          image sets, found and verified            labkit.data.load("mnist")
 losses        pure functions of tensors, in nats
-models        network builders; Autoencoder, VAE
+models        network builders; Autoencoder, VAE, CVAE, GAN
 training      fit: seeds, progress, checkpoints, resume
-metrics       likelihood, reconstruction (functions and arrays in, numbers out)
+metrics       likelihood, reconstruction, samples (FCD, …), feature classifiers
 plots         arrays in, figure with alt text out
 display       tables and source code in a notebook
 reports       running notebooks in batch; records; HTML

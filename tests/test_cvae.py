@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import losses, models, training
+from labkit.training import batches
 
 SHAPE = (6, 6, 1)
 RNG = np.random.default_rng(0)
@@ -74,9 +75,9 @@ def test_training_keeps_images_and_labels_together_and_logs_what_the_vae_logs():
     names = ("loss", "reconstruction_loss", "kl_loss")
     assert set(history) == {"epoch", "seconds", *names, *(f"val_{name}" for name in names)}
     numbers = np.arange(12, dtype="float32").reshape(12, 1)
-    for ((x, labels),) in training.training_batches((numbers, np.arange(12)), 4, 0, 0, 2):
+    for ((x, labels),) in batches.training_batches((numbers, np.arange(12)), 4, 0, 0, 2):
         assert_array_equal(x[:, 0], labels)
-    ((x, labels),) = next(iter(training.whole_batches((numbers, np.arange(12)))))
+    ((x, labels),) = next(iter(batches.whole_batches((numbers, np.arange(12)))))
     assert_array_equal(x[:, 0], labels)
 
 

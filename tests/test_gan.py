@@ -8,6 +8,7 @@ from keras import ops
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import models, training
+from labkit.training import checkpoints, fitting
 
 SHAPE = (6, 6, 1)
 IMAGES = np.random.default_rng(0).random((40, *SHAPE), dtype="float32")
@@ -356,7 +357,9 @@ def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path):
     history = fit(resumed, out=tmp_path, resume=True, callbacks=[images])
     for name in set(expected) - {"seconds"}:
         assert_array_equal(history[name], expected[name], err_msg=name)
-    for mine, theirs in zip(training.state_variables(resumed), training.state_variables(whole), strict=True):
+    for mine, theirs in zip(
+        checkpoints.state_variables(resumed), checkpoints.state_variables(whole), strict=True
+    ):
         assert_array_equal(mine.numpy(), theirs.numpy(), err_msg=mine.path)
     assert list(images.images) == [0, 1, 2, 3, 4]
     for epoch, array in expected_images.images.items():
@@ -386,5 +389,5 @@ def test_a_checkpoint_of_another_gan_is_not_taken(tmp_path, change):
 
 def test_xla_is_not_for_gans_with_any_convolution():
     gan = small_gan(networks=(small_generator(), dense_pair()[1]))
-    training.accelerate(gan, steps=468, epochs=20, batch_size=128)
+    fitting.accelerate(gan, steps=468, epochs=20, batch_size=128)
     assert not gan.jit_compile

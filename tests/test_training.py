@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import models, training
+from labkit.training import batches, fitting
 
 IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), dtype="float32")
 
@@ -144,22 +145,22 @@ def test_best_weights_are_those_of_the_lowest_val_loss(tmp_path):
 
 def test_every_image_is_seen_once_an_epoch_in_a_new_order():
     numbers = np.arange(12, dtype="float32").reshape(12, 1)
-    batches = np.array(list(training.training_batches(numbers, 4, seed=0, first_epoch=0, epochs=2)))
-    first, second = batches.reshape(2, 12)
+    seen = np.array(list(batches.training_batches(numbers, 4, seed=0, first_epoch=0, epochs=2)))
+    first, second = seen.reshape(2, 12)
     assert sorted(first) == sorted(second) == list(range(12))
     assert list(first) != list(second)
 
 
 def test_order_of_an_epoch_does_not_depend_on_where_training_began():
     numbers = np.arange(12, dtype="float32").reshape(12, 1)
-    from_start = np.array(list(training.training_batches(numbers, 4, 0, 0, 3)))
-    from_second = np.array(list(training.training_batches(numbers, 4, 0, 1, 3)))
+    from_start = np.array(list(batches.training_batches(numbers, 4, 0, 0, 3)))
+    from_second = np.array(list(batches.training_batches(numbers, 4, 0, 1, 3)))
     assert_array_equal(from_start[3:], from_second)
 
 
 @pytest.mark.parametrize("n", [1, 97, 400, 1000, 1001, 2003])
 def test_validation_sees_every_image_once(n):
-    seen = np.concatenate(list(training.whole_batches(np.arange(n))))
+    seen = np.concatenate(list(batches.whole_batches(np.arange(n))))
     assert_array_equal(seen, np.arange(n))
 
 
@@ -191,11 +192,11 @@ def test_fewer_images_than_a_batch_make_one_batch():
 
 def test_xla_is_for_long_runs_of_dense_models_only():
     vae = small_vae()
-    training.accelerate(vae, steps=468, epochs=20, batch_size=128)
+    fitting.accelerate(vae, steps=468, epochs=20, batch_size=128)
     assert vae.jit_compile and vae.steps_per_execution == 52
-    training.accelerate(vae, steps=10, epochs=1, batch_size=128)
+    fitting.accelerate(vae, steps=10, epochs=1, batch_size=128)
     assert not vae.jit_compile and vae.steps_per_execution == 1
     conv = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3)])
     conv.compile()
-    training.accelerate(conv, steps=468, epochs=20, batch_size=128)
+    fitting.accelerate(conv, steps=468, epochs=20, batch_size=128)
     assert not conv.jit_compile

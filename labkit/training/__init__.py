@@ -1,0 +1,11 @@
+"""Fitting any compiled Keras model to images held in memory.
+
+`fit` seeds the order of the images, picks the fastest safe way to compile, writes the
+history and a checkpoint every epoch and can go on from one. It knows nothing of what the
+model is: only `model.fit`, `model.variables` and the model's optimizers.
+"""
+
+from labkit.training.callbacks import SampleEvery, StopOnNaN
+from labkit.training.fitting import fit
+
+__all__ = ["SampleEvery", "StopOnNaN", "fit"]

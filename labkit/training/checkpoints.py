@@ -1,0 +1,148 @@
+"""What a run leaves on disk after each epoch, and going on from there."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import time
+import warnings
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from labkit.config import replacing
+from labkit.training.batches import rows_of
+
+
+def all_layers(model):
+    """Every layer inside `model`, however deeply nested."""
+    return model._flatten_layers(include_self=False, recursive=True)
+
+
+def optimizers_of(model):
+    """The optimizers a model holds: one after `compile`, two in a GAN."""
+    return [value for value in vars(model).values() if isinstance(value, keras.Optimizer)]
+
+
+def state_variables(model):
+    """All that training changes: weights, random seeds, and the optimizers' variables."""
+    optimizers = optimizers_of(model)
+    for optimizer in optimizers:
+        if not optimizer.built:
+            optimizer.build(model.trainable_variables)
+    return [*model.variables, *(v for optimizer in optimizers for v in optimizer.variables)]
+
+
+def fingerprint(model, x_train, epochs, batch_size, seed):
+    """Digest of what must be equal for a checkpoint to be of this run."""
+    own = sorted(set(vars(model)) - set(vars(keras.Model())))  # what its class added, like beta
+    weights = hashlib.sha256()
+    for variable in model.variables:
+        weights.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)))
+    every = max(1, rows_of(x_train) // 1000)
+    samples = [np.ascontiguousarray(array[::every]) for array in keras.tree.flatten(x_train)]
+    facts = {
+        "layers": [describe(layer) for layer in all_layers(model) if not isinstance(layer, keras.Model)],
+        "weights": weights.hexdigest(),
+        "optimizers": [{**optimizer.get_config(), "name": ""} for optimizer in optimizers_of(model)],
+        "settings": {
+            name: getattr(model, name) for name in own if isinstance(getattr(model, name), int | float | str)
+        },
+        "images": [rows_of(x_train), *(hashlib.sha256(sample).hexdigest() for sample in samples)],
+        "run": [epochs, batch_size, seed],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def describe(layer):
+    """What a layer is, without the number that Keras gives its name."""
+    try:
+        config = {**layer.get_config(), "name": ""}
+    except NotImplementedError:
+        config = {}
+    return [type(layer).__name__, config]
+
+
+class Run(keras.callbacks.Callback):
+    """History and checkpoints of one training run, in memory and, if given, in a folder."""
+
+    def __init__(self, model, out, fingerprint, callbacks=()):
+        super().__init__()
+        self.trained = model
+        self.keepers = [callback for callback in callbacks if hasattr(callback, "arrays")]
+        self.out = None if out is None else Path(out)
+        self.fingerprint = fingerprint
+        self.history: dict[str, list[float]] = {"epoch": [], "seconds": []}
+        self.epoch = 0
+        self.finished = False
+
+    def on_train_end(self, logs=None):
+        self.finished = True  # perhaps before the last epoch, if another callback stopped it
+        if self.out is not None:
+            self.save_checkpoint()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch = epoch + 1
+        row = {"epoch": self.epoch, "seconds": time.perf_counter() - self.started}
+        row |= {name: float(value) for name, value in (logs or {}).items()}
+        for name, value in row.items():
+            self.history.setdefault(name, []).append(value)
+
+    def save(self):
+        """Write the history, the best weights and the checkpoint, if there is a folder."""
+        if self.out is not None:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self.save_history()
+            self.save_best()
+            self.save_checkpoint()  # last: what it vouches for is there
+
+    def save_history(self):
+        with replacing(self.out / "history.csv") as path, open(path, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(self.history)
+            writer.writerows(zip(*self.history.values(), strict=True))
+
+    def save_checkpoint(self):
+        arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(state_variables(self.trained))}
+        for i, keeper in enumerate(self.keepers):
+            arrays |= {f"callback{i}/{name}": array for name, array in keeper.arrays.items()}
+        names = ("fingerprint", "epoch", "finished", "history")
+        about = {name: getattr(self, name) for name in names}
+        with replacing(self.out / "checkpoint.npz") as path, open(path, "wb") as file:
+            np.savez(file, about=json.dumps(about), **arrays)
+
+    def save_best(self):
+        """Keep the weights of the epoch with the lowest val_loss (or loss)."""
+        losses = self.history.get("val_loss") or self.history.get("loss")
+        if losses and losses[-1] == min(losses):
+            with replacing(self.out / "best.weights.h5") as path:
+                self.trained.save_weights(path)
+
+    def restore(self):
+        """Load the checkpoint if there is one of this very run; otherwise start afresh."""
+        path = self.out and self.out / "checkpoint.npz"
+        if not path or not path.exists():
+            return
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                about = json.loads(str(saved["about"]))
+                if about["fingerprint"] != self.fingerprint:
+                    return
+                variables = state_variables(self.trained)
+                arrays = [saved[f"v{i}"] for i in range(len(variables))]
+                kept = {name: saved[name] for name in saved.files if name.startswith("callback")}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            warnings.warn(f"{path.name} cannot be read ({error}); training starts afresh", stacklevel=3)
+            return
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+        for i, keeper in enumerate(self.keepers):
+            start = f"callback{i}/"
+            keeper.arrays = {n.removeprefix(start): a for n, a in kept.items() if n.startswith(start)}
+        self.epoch, self.finished, self.history = about["epoch"], about["finished"], about["history"]
