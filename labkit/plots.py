@@ -93,7 +93,9 @@ def history(runs, key="loss", *, ylabel="nats per image", title="", name="histor
         axes.plot(run["epoch"], run[key], color=colour, marker="o", markersize=3, label=f"{label}, training")
         ends.append(f"{label}: training {run[key][0]:.4g} to {run[key][-1]:.4g}")
         if f"val_{key}" in run:
-            axes.plot(run["epoch"], run[f"val_{key}"], "--", color=colour, label=f"{label}, test")
+            axes.plot(
+                run["epoch"], run[f"val_{key}"], "--o", color=colour, markersize=3, label=f"{label}, test"
+            )
             ends[-1] += f", test {run[f'val_{key}'][0]:.4g} to {run[f'val_{key}'][-1]:.4g}"
     axes.set(xlabel="epoch", ylabel=ylabel, title=title)
     axes.xaxis.get_major_locator().set_params(integer=True)
