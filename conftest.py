@@ -29,6 +29,21 @@ def own_run_dir(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture
+def killed_at():
+    """Maker of a callback that stands for a process killed as the given epoch begins."""
+    import keras  # here, for tests without a model need not wait for it
+
+    def make(epoch):
+        def kill(begun, logs):
+            if begun == epoch:
+                raise KeyboardInterrupt
+
+        return keras.callbacks.LambdaCallback(on_epoch_begin=kill)
+
+    return make
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(item.path).suffix == ".ipynb":

@@ -331,19 +331,7 @@ def test_same_seed_same_history():
     assert np.abs(np.subtract(first["g_loss"], other["g_loss"])).max() > 1e-5
 
 
-class StopAfter(keras.callbacks.Callback):
-    """Stands for a process that is killed after so many epochs."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.last = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.last:
-            raise KeyboardInterrupt
-
-
-def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path):
+def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path, killed_at):
     def make():
         gan = stateful_gan(ema_decay=0.9, loss="wasserstein", gradient_penalty=1.0)
         return gan, training.SampleEvery(gan.generate, np.ones((2, 3), "float32"))
@@ -352,7 +340,7 @@ def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path):
     expected = fit(whole, callbacks=[expected_images])
     killed, images = make()
     with pytest.raises(KeyboardInterrupt):
-        fit(killed, out=tmp_path, callbacks=[images, StopAfter(2)])
+        fit(killed, out=tmp_path, callbacks=[images, killed_at(2)])
     resumed, images = make()
     history = fit(resumed, out=tmp_path, resume=True, callbacks=[images])
     for name in set(expected) - {"seconds"}:

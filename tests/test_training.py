@@ -26,18 +26,6 @@ def fit(vae, epochs=4, **options):
     return training.fit(vae, IMAGES, IMAGES[:10], epochs=epochs, batch_size=8, **options)
 
 
-class StopAfter(keras.callbacks.Callback):
-    """Stands for a process that is killed in the middle of an epoch."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.last = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.last:
-            raise KeyboardInterrupt
-
-
 def test_same_seed_same_history_other_seed_another():
     first, again, other = fit(small_vae()), fit(small_vae()), fit(small_vae(), seed=1)
     assert_array_equal(first["loss"], again["loss"])
@@ -51,11 +39,11 @@ def test_history_has_a_row_an_epoch_and_the_test_losses():
     assert all(len(values) == 4 for values in history.values())
 
 
-def test_an_interrupted_run_ends_with_the_same_history_and_weights(tmp_path):
+def test_an_interrupted_run_ends_with_the_same_history_and_weights(tmp_path, killed_at):
     whole = small_vae()
     expected = fit(whole)
     with pytest.raises(KeyboardInterrupt):
-        fit(small_vae(), out=tmp_path, callbacks=[StopAfter(2)])
+        fit(small_vae(), out=tmp_path, callbacks=[killed_at(2)])
     resumed, begun = small_vae(), []
     note = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: begun.append(epoch))
     history = fit(resumed, out=tmp_path, resume=True, callbacks=[note])
