@@ -22,7 +22,8 @@ def row(lab: str, record: dict, metrics: dict) -> str:
         f"{name}: **{value:,.4g}**" for name, value in metrics.items() if isinstance(value, int | float)
     )
     (source,) = {f"{d['name']}, {d['n_train']:,} + {d['n_test']:,} images" for d in record["data"]}
-    run = f"{source}; {record['seconds'] / 60:.0f} min on {record['processor']}"
+    machine = f"{record['processor']['model']}, {record['processor']['cores']} cores"
+    run = f"{source}; {record['seconds'] / 60:.0f} min on {machine}"
     return f"| [{lab}](reports/{lab}/report.ipynb) | {figures} | {run} |"
 
 
