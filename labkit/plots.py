@@ -56,7 +56,7 @@ class LabFigure(Figure):
     def png(self) -> bytes:
         """The figure as PNG."""
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", pil_kwargs={"optimize": True})
+        self.savefig(buffer, format="png")
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
