@@ -16,7 +16,7 @@ NOTEBOOKS = {
     "06_vae_cvae_mnist",
     "07_gan_lsgan_dcgan_mnist",
 }
-PRESENT = sorted((config.ROOT / "notebooks").glob(config.LAB_PATTERN))
+PRESENT = [config.ROOT / "notebooks" / f"{name}.ipynb" for name in config.lab_names()]
 
 
 def test_every_requirement_has_a_unique_id_a_text_and_a_notebook():
