@@ -61,7 +61,7 @@ def out(tmp_path_factory):
         processor={"model": "A processor", "cores": 2},
     )
     metrics = {"nats": 1.5, "sweep": {str(i): {f"measure_{j}": 1.0 for j in range(12)} for i in range(3)}}
-    publish(record, metrics, notebook(), folder / "01_vae_mnist", folder)
+    publish(record, metrics, notebook(), folder / "01_vae_mnist", folder, keep=False)
     return folder
 
 
