@@ -195,7 +195,8 @@ def test_bce_is_the_bernoulli_loss_and_its_floor_the_pixel_entropy():
 
 
 def test_ssim_is_that_of_scikit_image():
-    structural_similarity = pytest.importorskip("skimage.metrics").structural_similarity
+    from skimage.metrics import structural_similarity
+
     x = RNG.random((3, 28, 28, 1), dtype="float32")
     x_hat = np.clip(x + 0.2 * RNG.normal(size=x.shape), 0, 1).astype("float32")
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}

@@ -26,7 +26,8 @@ def test_frechet_distance_of_gaussians_with_commuting_covariances():
 
 
 def test_frechet_distance_is_that_of_the_matrix_square_root():
-    linalg = pytest.importorskip("scipy.linalg")
+    from scipy import linalg
+
     a, b = RNG.normal(size=(500, 20)) @ RNG.normal(size=(20, 20)), RNG.normal(size=(400, 20)) + 0.3
     covariances = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     root = linalg.sqrtm(covariances[0] @ covariances[1]).real
@@ -51,7 +52,8 @@ def test_frechet_distance_is_exact_for_fewer_samples_than_features():
 
 
 def test_kernel_distance_is_that_of_scikit_learns_kernel():
-    polynomial_kernel = pytest.importorskip("sklearn.metrics.pairwise").polynomial_kernel
+    from sklearn.metrics.pairwise import polynomial_kernel
+
     a, b = RNG.normal(size=(60, 8)), RNG.normal(size=(60, 8)) + 0.5
     k_aa, k_bb, k_ab = (polynomial_kernel(x, y, 3, None, 1) for x, y in ((a, a), (b, b), (a, b)))
     off = ~np.eye(60, dtype=bool)
@@ -68,7 +70,8 @@ def test_kernel_distance_of_one_distribution_is_0_within_its_error():
 
 
 def test_prdc_is_that_of_the_authors_package(monkeypatch):
-    compute_prdc = pytest.importorskip("prdc").compute_prdc
+    from prdc import compute_prdc
+
     monkeypatch.setattr(neighbours, "BLOCK", 37)  # several blocks, the last a short one
     real, fake = RNG.normal(size=(300, 6)), 0.8 * RNG.normal(size=(250, 6)) + 0.3
     of_3, of_5 = (compute_prdc(real, fake, nearest_k=k) for k in (3, 5))

@@ -20,7 +20,8 @@ def chromium():
     path = os.environ.get("LABKIT_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not path:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(HOW)
-    sync_api = pytest.importorskip("playwright.sync_api")
+    from playwright import sync_api
+
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         yield browser
