@@ -288,13 +288,14 @@ def kl_per_dim(kl, *, title="", name="kl-per-dim"):
 
 
 @styled
-def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, name="lines"):
+def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, log=False, name="lines"):
     """One line a series over a shared axis, with a marker at each measured point.
 
     Args:
         x: values of the axis, shape (n,). series: dict of label → n values.
         panels: labels to draw together, a tuple a panel; None draws all in one.
-        log2: a logarithmic axis with a tick at every value.
+        log2: a logarithmic horizontal axis with a tick at every value.
+        log: logarithmic axes, vertically and horizontally.
     """
     panels = panels or [tuple(series)]
     fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
@@ -306,6 +307,8 @@ def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, name=
             axes.plot(x, series[label], color=colour, marker=marker, label=label)
         axes.set_ylabel(ylabel)
         axes.legend()
+        if log:
+            axes.loglog()
     if log2:
         every[-1].set_xscale("symlog", base=2, linthresh=min(v for v in x if v > 0))
         every[-1].set_xticks(x, [f"{v:g}" for v in x])
@@ -314,4 +317,84 @@ def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, name=
     every[-1].set_xlabel(xlabel)
     ranges = [f"{label} from {v[0]:.4g} to {v[-1]:.4g}" for label, v in series.items()]
     fig.alt = f"{title or ylabel} against {xlabel} from {x[0]:g} to {x[-1]:g}: " + "; ".join(ranges) + "."
+    return fig
+
+
+@styled
+def paired_history(runs, keys, labels, *, ylabel, title="", level=None, name="paired-history"):
+    """Two quantities of a training through the epochs, such as a GAN's two losses; a panel a model.
+
+    Args:
+        runs: dict of model → list of histories, one a seed; the first is drawn boldly, the
+            others thinly behind it.
+        keys: the two entries of a history, drawn solid and dashed. labels: what they are.
+        level: (value, text) of a dotted line for reference in every panel, or None.
+    """
+    fig = LabFigure(height=0.9 + 1.6 * len(runs), name=name)
+    ends = []
+    panels = np.atleast_1d(fig.subplots(len(runs), 1))
+    for axes, (model, histories) in zip(panels, runs.items(), strict=True):
+        for key, label, colour, line in zip(keys, labels, (BLUE, RED), ("-", "--"), strict=True):
+            for run in reversed(histories):
+                bold = run is histories[0]
+                look = {"lw": 2, "marker": "o", "markersize": 3} if bold else {"lw": 1, "alpha": 0.45}
+                axes.plot(run["epoch"], run[key], line, color=colour, label=label if bold else None, **look)
+            ends.append(f"{model}: {label} {histories[0][key][0]:.3g} to {histories[0][key][-1]:.3g}")
+        if level is not None:
+            axes.axhline(level[0], color=GREY, ls=":", lw=1.5, label=level[1])
+        axes.set_title(model, loc="left", fontsize=11, pad=3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_ylabel(ylabel)
+    handles, names = panels[0].get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside upper center", ncols=len(names), title=title or None)
+    panels[-1].set_xlabel("epoch")
+    fig.alt = f"{title or ylabel} through the epochs, first of {len(histories)} seeds. {'; '.join(ends)}."
+    return fig
+
+
+@styled
+def distances(groups, floor, ceiling, *, xlabel, title="", name="distances"):
+    """Distances of several models on a logarithmic axis: a dot a seed, a bar at the median.
+
+    Args:
+        groups: dict of model → distances, one a seed, each positive.
+        floor, ceiling: the same distance for real images and for noise.
+    """
+    fig = LabFigure(height=1.3 + 0.42 * len(groups), name=name)
+    axes = fig.subplots()
+    axes.axvspan(floor, floor + 0.1 * (ceiling - floor), color=GREEN, alpha=0.1, lw=0)
+    for value, label, colour in ((floor, "floor", GREEN), (ceiling, "ceiling", RED)):
+        axes.axvline(value, color=colour, ls="--", lw=1.5)
+        side = "left" if label == "floor" else "right"
+        axes.text(value, -0.75, f" {label} ", color=colour, ha=side, va="center", fontsize=11)
+    for row, values in enumerate(groups.values()):
+        axes.plot(values, [row] * len(values), "o", color=BLUE, alpha=0.7)
+        axes.plot([np.median(values)], [row], "|", color="black", markersize=18, markeredgewidth=2)
+    axes.set_yticks(range(len(groups)), list(groups))
+    axes.set(xscale="log", xlabel=xlabel, title=title, ylim=(len(groups) - 0.5, -1.1))
+    medians = ", ".join(f"{label} {np.median(values):.3g}" for label, values in groups.items())
+    fig.alt = f"{title or xlabel}, medians: {medians}; floor {floor:.3g}, ceiling {ceiling:.4g}."
+    return fig
+
+
+@styled
+def class_shares(rows, class_names, *, title="", name="class-shares"):
+    """Share of each class among images, a row of bars for each set of images.
+
+    Args:
+        rows: dict of set → shares (classes,), each summing to 1.
+        class_names: a name a class. The dotted line is an equal share of all classes.
+    """
+    fig = LabFigure(height=0.9 + 1.1 * len(rows), name=name)
+    panels = np.atleast_1d(fig.subplots(len(rows), 1, sharex=True, sharey=True))
+    for axes, (label, shares) in zip(panels, rows.items(), strict=True):
+        axes.bar(range(len(shares)), 100 * np.asarray(shares), color=BLUE)
+        axes.axhline(100 / len(shares), color=GREY, ls=":", lw=1.5)
+        axes.set_title(label, loc="left", fontsize=11, pad=3)
+        axes.grid(axis="x", visible=False)
+    panels[-1].set_xticks(range(len(class_names)), class_names)
+    fig.supylabel("share, %", fontsize=12)
+    fig.suptitle(title, fontsize=12)
+    ends = [f"{label} {min(v):.1%} to {max(v):.1%}" for label, v in rows.items()]
+    fig.alt = f"{title or 'Share of each class'}, least to most frequent class: {'; '.join(ends)}."
     return fig

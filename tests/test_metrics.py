@@ -218,3 +218,13 @@ def test_reconstruction_metrics_refuse_what_does_not_fit():
                 metric(x, np.full_like(x, bad))
     with pytest.raises(ValueError, match="h and w"):
         metrics.ssim(x[:, :8], x[:, :8])
+
+
+def test_grey_share_counts_inked_pixels_that_are_not_white():
+    image = np.array([[0.0, 0.05, 0.2, 0.5, 0.95, 1.0]])
+    assert metrics.grey_share(image) == 0.5
+    assert metrics.grey_share(np.array([[0.0, 1.0]])) == 0
+    with pytest.raises(ValueError, match="blank"):
+        metrics.grey_share(np.zeros((2, 4)))
+    with pytest.raises(ValueError, match="images lie in"):
+        metrics.grey_share(np.array([[-1.0, 1.0]]))

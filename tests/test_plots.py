@@ -25,6 +25,11 @@ def figures():
     yield plots.manifold(lambda z: np.full((len(z), 4, 4), 0.5), 5)
     yield plots.kl_per_dim(RNG.random(30))
     yield plots.lines((0.0, 0.25, 1, 16), {"KL": [3, 2, 1, 0]}, xlabel="β", ylabel="nats", log2=True)
+    gan = {"epoch": [1, 2], "d_loss": [1.2, 1.3], "g_loss": [0.9, 0.7]}
+    keys = ("d_loss", "g_loss"), ("discriminator", "generator")
+    yield plots.paired_history({"GAN": [gan, gan], "LSGAN": [gan]}, *keys, ylabel="loss", level=(1, "even"))
+    yield plots.distances({"GAN": [10.0, 12, 20], "DCGAN": [2.0]}, 0.1, 200, xlabel="FCD")
+    yield plots.class_shares({"test images": [0.3, 0.7], "GAN": [0.9, 0.1]}, ("T-shirt", "bag"))
 
 
 @pytest.mark.parametrize("figure", list(figures()), ids=lambda figure: figure.name)
@@ -41,6 +46,14 @@ def test_every_figure_is_a_png_with_alt_text_and_a_name(figure):
 def test_alt_text_has_the_numbers_of_the_figure():
     alt = plots.history({"Lab 1": HISTORY}).alt
     assert "200 to 170.5" in alt and "190 to 171" in alt and "3 epochs" in alt
+
+
+def test_distances_and_shares_are_told_in_words_too():
+    assert (
+        "GAN 12, DCGAN 2; floor 0.1"
+        in plots.distances({"GAN": [10, 12, 20], "DCGAN": [2]}, 0.1, 200, xlabel="FCD").alt
+    )
+    assert "GAN 10.0% to 90.0%" in plots.class_shares({"GAN": [0.9, 0.1]}, ("a", "b")).alt
 
 
 def test_tile_puts_image_i_at_its_row_and_column():

@@ -4,7 +4,7 @@ from labkit.metrics.classes import Agreement, ClassHistogram, class_histogram, c
 from labkit.metrics.classifier import Classifier, ClassifierError, load_classifier
 from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
-from labkit.metrics.reconstruction import bce, mse, pca_mse, pixel_entropy, ssim
+from labkit.metrics.reconstruction import bce, grey_share, mse, pca_mse, pixel_entropy, ssim
 from labkit.metrics.samples import (
     References,
     SampleQuality,
@@ -34,6 +34,7 @@ __all__ = [
     "conditional_agreement",
     "elbo",
     "frechet_distance",
+    "grey_share",
     "iw_nll",
     "judge_samples",
     "kernel_distance",

@@ -27,7 +27,8 @@ def bce(x, x_hat) -> float:
     Raises:
         ValueError: shapes that differ, values outside [0, 1] (logits, for one) or NaN.
     """
-    x, x_hat = in_unit_range(*same_shape(x, x_hat))
+    x, x_hat = same_shape(x, x_hat)
+    in_unit_range(images=x, reconstructions=x_hat)
     p = np.clip(x_hat.astype("float64"), 1e-7, 1 - 1e-7)
     pixel = -x * np.log(p) - (1 - x) * np.log1p(-p)
     return float(pixel.sum() / len(x))
@@ -45,7 +46,8 @@ def ssim(x, x_hat) -> float:
     Source: Wang et al., "Image Quality Assessment: From Error Visibility to Structural
     Similarity", IEEE Transactions on Image Processing, 2004.
     """
-    x, x_hat = in_unit_range(*same_shape(x, x_hat))
+    x, x_hat = same_shape(x, x_hat)
+    in_unit_range(images=x, reconstructions=x_hat)
     if x.ndim != 4 or min(x.shape[1:3]) < SSIM_WINDOW:
         raise ValueError(f"images have shape {x.shape}; (n, h, w, channels), h and w ≥ 11, was expected")
     x, x_hat = x.astype("float32"), x_hat.astype("float32")
@@ -63,12 +65,11 @@ def same_shape(x, x_hat):
     return x, x_hat
 
 
-def in_unit_range(x, x_hat):
-    """Both as they are. Raises ValueError, naming which, for values outside [0, 1] or NaN."""
-    for what, values in (("images", x), ("reconstructions", x_hat)):
+def in_unit_range(**arrays):
+    """Raise ValueError, naming which, for values outside [0, 1] or NaN."""
+    for what, values in arrays.items():
         if not (values.min() >= 0 and values.max() <= 1):
             raise ValueError(f"{what} lie in [{values.min():.3g}, {values.max():.3g}]; [0, 1] was expected")
-    return x, x_hat
 
 
 def pixel_entropy(x) -> float:
@@ -100,3 +101,20 @@ def pca_mse(x_train, x_test, components) -> list[float]:
     _, vectors = np.linalg.eigh(np.cov(train, rowvar=False))  # eigenvalues ascend
     bases = [vectors[:, -k:] for k in components]  # (pixels, k)
     return [mse(centred, centred @ basis @ basis.T) for basis in bases]
+
+
+def grey_share(images, *, ink=0.1, white=0.9) -> float:
+    """Share of the inked pixels (above `ink`) that are grey (below `white`): blur as a number.
+
+    Args:
+        images: shape (n, ...), values in [0, 1].
+
+    Raises:
+        ValueError: values outside [0, 1] or NaN, or no inked pixel at all.
+    """
+    images = np.asarray(images)
+    in_unit_range(images=images)
+    inked = images > ink
+    if not inked.any():
+        raise ValueError(f"no pixel is above {ink}: the images are blank")
+    return float((inked & (images < white)).sum() / inked.sum())
