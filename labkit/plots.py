@@ -288,14 +288,14 @@ def kl_per_dim(kl, *, title="", name="kl-per-dim"):
 
 
 @styled
-def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, log=False, name="lines"):
+def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, log="", name="lines"):
     """One line a series over a shared axis, with a marker at each measured point.
 
     Args:
         x: values of the axis, shape (n,). series: dict of label → n values.
         panels: labels to draw together, a tuple a panel; None draws all in one.
         log2: a logarithmic horizontal axis with a tick at every value.
-        log: logarithmic axes, vertically and horizontally.
+        log: which other axes are logarithmic: "y", "xy" or none.
     """
     panels = panels or [tuple(series)]
     fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
@@ -307,8 +307,10 @@ def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, log=F
             axes.plot(x, series[label], color=colour, marker=marker, label=label)
         axes.set_ylabel(ylabel)
         axes.legend()
-        if log:
-            axes.loglog()
+        if "y" in log:
+            axes.set_yscale("log")
+        if "x" in log:
+            axes.set_xscale("log")
     if log2:
         every[-1].set_xscale("symlog", base=2, linthresh=min(v for v in x if v > 0))
         every[-1].set_xticks(x, [f"{v:g}" for v in x])
