@@ -49,3 +49,11 @@ if (lightbox) {
   }
   lightbox.addEventListener("click", () => lightbox.close());
 }
+
+// A player in a frame says how tall it is; nothing else of what it says is heard.
+const players = [...document.querySelectorAll(".labkit-player iframe")];
+window.addEventListener("message", ({ source, data }) => {
+  const player = players.find((frame) => frame.contentWindow === source);
+  if (player && Number.isFinite(data?.height)) player.style.height = `${Math.min(Math.max(data.height, 120), 4000)}px`;
+});
+for (const player of players) player.contentWindow.postMessage({ measure: true }, "*"); // some began before this script
