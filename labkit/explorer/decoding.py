@@ -6,7 +6,7 @@ import numpy as np
 
 from labkit.plots import check_images
 
-MOST_SIDE = 256  # pixels of a picture's longer side
+MOST_SIDE = 128  # pixels of a picture's longer side
 BATCH = 256
 
 

@@ -26,6 +26,7 @@ from labkit.explorer.stored import contact_sheets, stored_pictures
 from labkit.player import framed, problem_box
 
 MOST_POINTS = 10
+MOST_CLASSES = 30
 MAP = 9  # decodings a side of a plane that is decoded anew
 
 
@@ -153,8 +154,10 @@ def check_classes(class_names, images, labels) -> list[str]:
     if class_names is None:
         return []
     names = [str(name) for name in class_names]
-    if len(names) < 2:
-        raise ExplorerError(f"class_names has {len(names)} names; two or more were expected, or None.")
+    if not 2 <= len(names) <= MOST_CLASSES:
+        raise ExplorerError(
+            f"class_names has {len(names)} names; 2 to {MOST_CLASSES} were expected, or None."
+        )
     if images is not None:
         labels = np.asarray(labels if labels is not None else [])
         if labels.shape != (len(images),) or not np.isin(labels, range(len(names))).all():

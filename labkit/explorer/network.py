@@ -35,7 +35,8 @@ class Network:
         self.n_classes = n_classes
         width, self.layers = latent_dim + n_classes, []
         for kernel, bias, activation in layers:
-            kernel, bias = np.asarray(kernel, dtype="<f2"), np.asarray(bias, dtype="<f2")
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+                kernel, bias = np.asarray(kernel).astype("<f2"), np.asarray(bias).astype("<f2")
             if kernel.ndim != 2 or kernel.shape[0] != width or bias.shape != kernel.shape[1:]:
                 raise ExplorerError(
                     f"network: a kernel of shape {kernel.shape} and a bias of {bias.shape} follow {width} "
