@@ -52,7 +52,8 @@ def tiles(spec):
     coded = base64.b64decode(spec["sheet"]["uri"].split(",")[1])
     sheet = np.asarray(Image.open(io.BytesIO(coded)).convert("L")) / 255
     rows = sheet.reshape(sheet.shape[0] // down, down, -1, across).swapaxes(1, 2)
-    return rows.reshape(-1, down, across)[:, :h, :w]
+    top, left = (down - h) // 2, (across - w) // 2
+    return rows.reshape(-1, down, across)[:, top : top + h, left : left + w]
 
 
 def test_stored_pictures_stand_where_the_page_looks_for_them():

@@ -155,9 +155,7 @@ def check_classes(class_names, images, labels) -> list[str]:
         return []
     names = [str(name) for name in class_names]
     if not 2 <= len(names) <= MOST_CLASSES:
-        raise ExplorerError(
-            f"class_names has {len(names)} names; 2 to {MOST_CLASSES} were expected, or None."
-        )
+        raise ExplorerError(f"class_names has {len(names)} names; 2 to {MOST_CLASSES} were expected.")
     if images is not None:
         labels = np.asarray(labels if labels is not None else [])
         if labels.shape != (len(images),) or not np.isin(labels, range(len(names))).all():

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-BLOCK = 16  # WebP codes blocks of 16 pixels; pictures that start on one do not blur into each other
+BLOCK = 16  # WebP codes blocks of 16 pixels, and smooths across their edges:
+MARGIN = 2  # pixels around a picture, so that its neighbour's ink stays out of it
 MOST_PIXELS = 1_300_000  # of one sheet
 MOST_BYTES = 220_000  # of one sheet as WebP, so that a player stays below 300 kB
-QUALITIES = (85, 70, 50, 30)
+QUALITIES = (95, 85, 70, 50, 30)
 LONGEST = 16_383  # pixels, WebP's limit
 
 
@@ -52,18 +53,21 @@ def odd(n: int) -> int:
 
 def padded(shape) -> tuple[int, int]:
     """Height and width of a picture's place on a sheet."""
-    return tuple(-(-side // BLOCK) * BLOCK for side in shape)
+    return tuple(-(-(side + 2 * MARGIN) // BLOCK) * BLOCK for side in shape)
 
 
 def pack(pictures, most: int = MOST_BYTES) -> dict[str, Any]:
-    """Pictures (n, h, w), uint8, as one sheet for the page: data URI, columns, pitch."""
+    """Pictures (n, h, w), uint8, as one sheet for the page: data URI, columns, pitch.
+
+    Each stands in the middle of its place of `pitch` pixels, its edges continued around it.
+    """
     pitch = padded(pictures.shape[1:])
     columns = min(
         len(pictures), max(1, math.isqrt(len(pictures) * pitch[0] // pitch[1])), LONGEST // pitch[1]
     )
     rows = -(-len(pictures) // columns)
-    gaps = [(0, 0), *((0, place - side) for place, side in zip(pitch, pictures.shape[1:], strict=True))]
-    tiles = np.pad(pictures, gaps, mode="edge")
+    gaps = [place - side for place, side in zip(pitch, pictures.shape[1:], strict=True)]
+    tiles = np.pad(pictures, [(0, 0), *((gap // 2, gap - gap // 2) for gap in gaps)], mode="edge")
     tiles = np.concatenate([tiles, np.zeros((rows * columns - len(tiles), *pitch), "uint8")])
     sheet = tiles.reshape(rows, columns, *pitch).swapaxes(1, 2).reshape(rows * pitch[0], columns * pitch[1])
     return {"uri": data_uri(smallest(sheet, most)), "columns": columns, "pitch": pitch}

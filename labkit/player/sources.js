@@ -78,8 +78,8 @@ class Sheet {
     const sum = new Float32Array(h * w);
     for (const [number, weight] of parts) {
       if (weight === 0) continue;
-      const left = (number % this.columns) * this.pitch[1];
-      const top = Math.floor(number / this.columns) * this.pitch[0];
+      const left = (number % this.columns) * this.pitch[1] + ((this.pitch[1] - w) >> 1);
+      const top = Math.floor(number / this.columns) * this.pitch[0] + ((this.pitch[0] - h) >> 1);
       for (let row = 0, k = 0; row < h; row++) {
         let at = 4 * ((top + row) * this.pixels.width + left);
         for (let column = 0; column < w; column++, k++, at += 4) sum[k] += weight * this.pixels.data[at];

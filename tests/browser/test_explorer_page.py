@@ -101,7 +101,7 @@ def assert_shows(frame, decode, tolerance):
 
 def slide(frame, name, value):
     """Move a slider as its input event does, and return where it came to stand."""
-    move = "(slider, v) => { slider.value = v; slider.dispatchEvent(new Event('input')); return slider.valueAsNumber; }"
+    move = "(input, v) => { input.value = v; input.dispatchEvent(new Event('input')); return +input.value; }"
     return frame.get_by_role("slider", name=name, exact=True).evaluate(move, value)
 
 
@@ -157,6 +157,7 @@ def test_buttons_and_walks_of_the_page_decoder(explorer, vae):
     slide(frame, "t", 1.5)
     np.testing.assert_allclose(assert_shows(frame, vae.decode, GREY), 1.5 * code, atol=1e-3)
     frame.get_by_role("radio", name="From A to B").check()
+    frame.get_by_role("group", name="B", exact=True).get_by_role("radio", name="test image 5").check()
     slide(frame, "t", 0.5)
     straight = assert_shows(frame, vae.decode, GREY)
     frame.get_by_role("radio", name="spherical").check()
@@ -247,10 +248,9 @@ def test_players_fit_their_frames(open_page, report, width):
         element.scroll_into_view_if_needed()
         frame = element.content_frame
         frame.get_by_role("heading").first.wait_for()
-        inside = "document.documentElement"
         page.wait_for_timeout(300)
         sizes = frame.locator("html").evaluate(
-            f"() => [{inside}.scrollWidth - innerWidth, {inside}.scrollHeight - innerHeight]"
+            "html => [html.scrollWidth - innerWidth, html.scrollHeight - innerHeight]"
         )
         assert max(sizes) <= 1, "nothing is cut off and nothing scrolls in the frame"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -296,3 +296,16 @@ def test_a_player_runs_no_script_but_its_own_and_reaches_no_network(chromium, re
         == "apart"
     )
     page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 800, 1280])
+def test_axe_finds_nothing(open_page, faults, report, width, scheme):
+    page = open_page(report, width, color_scheme=scheme)
+    for element in page.locator(".labkit-player iframe").all():
+        element.content_frame.get_by_role("heading").first.wait_for(state="attached")
+    frame = page.locator('iframe[title="In the page"]').content_frame
+    frame.get_by_text("4 further latents").click()
+    assert faults(page) == []
+    frame.get_by_role("radio", name="From A to B").check()
+    assert faults(page) == []
