@@ -6,6 +6,7 @@ import io
 import json
 import re
 
+import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -161,13 +162,19 @@ def test_network_takes_code_and_label_one_hot():
         ([(LAYERS[0][0], LAYERS[0][1], "selu")], "selu"),
         ([LAYERS[0]], "20 pixels, and decode 64"),
         ([LAYERS[0], (*LAYERS[1][:2], "linear")], "not what decode computes"),
-        ([(np.zeros((3, 100_000)), np.zeros(100_000), "relu")], "375,000 fit"),
         ([(np.full((3, 20), 1e6), np.zeros(20), "relu")], "half precision"),
     ],
 )
 def test_a_network_that_is_not_the_decoder_is_refused(layers, message):
     explorer = LatentExplorer(decode, 3, network=layers)
     assert re.search(message, explorer.problem)
+
+
+def test_a_network_too_large_for_a_page_gives_way_to_stored_pictures():
+    large = LatentExplorer(decode, 3, network=[(np.zeros((3, 100_000)), np.zeros(100_000), "relu")])
+    spec = spec_of(large)
+    assert large.problem is None and "375,000 fit" in spec["note"]
+    assert "sheet" in spec and "network" not in spec
 
 
 def test_dense_layers_compute_what_the_decoder_does():
@@ -177,6 +184,22 @@ def test_dense_layers_compute_what_the_decoder_does():
     cvae = models.dense_cvae((12,), 3, n_classes=4)
     layers = models.dense_layers(cvae.decoder, last="sigmoid")
     assert LatentExplorer(cvae.decode, 3, class_names=list("abcd"), network=layers).problem is None
+
+
+def test_dense_layers_read_only_a_plain_chain():
+    z = keras.Input((3,))
+    h = keras.layers.Dense(4, activation="relu", name="wide")(z)
+    skipping = keras.Model(z, keras.layers.Add(name="join")([h, keras.layers.Dense(4)(h)]))
+    with pytest.raises(ValueError, match="join"):
+        models.dense_layers(skipping)
+    normed = keras.Model(z, keras.layers.BatchNormalization(name="norm")(h))
+    with pytest.raises(ValueError, match="'norm' is a BatchNormalization"):
+        models.dense_layers(normed)
+    with pytest.raises(ValueError, match="'relu' already"):
+        models.dense_layers(keras.Model(z, h), last="sigmoid")
+    apart = keras.Sequential([z, keras.layers.Dense(4, use_bias=False), keras.layers.ReLU()])
+    ((kernel, bias, activation),) = models.dense_layers(apart)
+    assert kernel.shape == (3, 4) and not bias.any() and activation == "relu"
 
 
 def fails(z):

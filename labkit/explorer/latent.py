@@ -21,7 +21,7 @@ from labkit.explorer.latents import (
     rounded,
 )
 from labkit.explorer.live import Bridge, has_frontend
-from labkit.explorer.network import Network
+from labkit.explorer.network import Network, TooLargeError
 from labkit.explorer.stored import contact_sheets, stored_pictures
 from labkit.player import framed, problem_box
 
@@ -47,7 +47,8 @@ class LatentExplorer:
         labels: class of each image, needed with `class_names`.
         class_names: a name a class, for a decoder that takes labels.
         network: layers of a dense decoder, from `labkit.models.dense_layers`, to run in
-            the page; checked against `decode` to 2 of 255 grey levels.
+            the page; checked against `decode` to 2 of 255 grey levels. Beyond 375,000
+            weights stored pictures take its place.
         order: latents, the most active first, e.g. by their KL. None: by the variance of
             the images' codes, else by how much the picture changes.
         dims: the two latents of the plane at first; None: the two most active.
@@ -62,7 +63,8 @@ class LatentExplorer:
         self, decode, latent_dim, *, encode=None, images=None, labels=None, class_names=None,
         network=None, order=None, dims=None, prior="normal", title="Latent explorer", seed=0,
     ):  # fmt: skip
-        self.title, self.prior, self.problem, self.bridge = title, prior, None, None
+        self.title, self.prior, self.note = title, prior, ""
+        self.problem, self.bridge = None, None
         self.rng = np.random.default_rng(seed)
         try:
             self.latent_dim = check_latent_dim(latent_dim)
@@ -103,9 +105,13 @@ class LatentExplorer:
             for i, (z, label) in enumerate(zip(codes[:MOST_POINTS], known, strict=False))
         ]
 
-    def checked(self, layers) -> Network:
-        """The page's decoder, compared with the real one for each class."""
-        network = Network(layers, self.latent_dim, len(self.classes))
+    def checked(self, layers) -> Network | None:
+        """The page's decoder, compared with the real one for each class; None if it is too large."""
+        try:
+            network = Network(layers, self.latent_dim, len(self.classes))
+        except TooLargeError as large:
+            self.note = str(large)
+            return None
         z = np.concatenate([self.latents.draws(self.rng, 32), [point.z for point in self.points]])
         for label in range(max(len(self.classes), 1)):
             network.check_against(self.decoder, z, label)
@@ -135,7 +141,7 @@ class LatentExplorer:
             "kind": "latent", "title": self.title, "key": self.bridge.key if self.bridge else "",
             "dim": self.latent_dim, "shape": list(self.shape), "classes": self.classes or None,
             "prior": self.prior, "reach": REACH, "order": list(latents.order),
-            "start": rounded(latents.start), "spread": rounded(latents.spread), "note": "",
+            "start": rounded(latents.start), "spread": rounded(latents.spread), "note": self.note,
         }  # fmt: skip
         if self.network:
             spec |= {

@@ -19,6 +19,10 @@ ACTIVATIONS = {
 }
 
 
+class TooLargeError(ExplorerError):
+    """Weights that do not fit a page; stored pictures take their place."""
+
+
 class Network:
     """A chain of dense layers as the page computes it.
 
@@ -28,7 +32,7 @@ class Network:
             model. With classes the first layer takes the code and the label one-hot.
 
     Raises:
-        ExplorerError: the layers do not follow one another, or are too large for a page.
+        ExplorerError: the layers do not follow one another. TooLargeError: they do not fit a page.
     """
 
     def __init__(self, layers, latent_dim: int, n_classes: int = 0):
@@ -53,12 +57,12 @@ class Network:
         self.check_size()
 
     def check_size(self) -> None:
-        """Raise ExplorerError if the weights do not fit a page."""
+        """Raise TooLargeError if the weights do not fit a page."""
         count = sum(kernel.size + bias.size for kernel, bias, _ in self.layers)
         if count * 2 * 4 / 3 > MOST_CHARACTERS:
-            raise ExplorerError(
-                f"network: {count:,} weights are too many; {MOST_CHARACTERS * 3 // 8:,} fit a page. "
-                "Leave network out: stored pictures take its place."
+            raise TooLargeError(
+                f"The decoder's {count:,} weights are too many for a page, where "
+                f"{MOST_CHARACTERS * 3 // 8:,} fit; stored pictures take its place."
             )
 
     def __call__(self, z, label: int = 0) -> np.ndarray:

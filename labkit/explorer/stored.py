@@ -41,7 +41,8 @@ def stored_pictures(explorer, plan: Plan) -> tuple[dict[str, Any], np.ndarray]:
     strips = np.concatenate([latents.along(dim, np.linspace(-1, 1, plan.steps)) for dim in dims])
     spec["strips"] = {"steps": plan.steps, "dims": list(dims), "first": min(add(strips, c) for c in classes)}
     if len(dims) < explorer.latent_dim:
-        spec["note"] = f"Stored are the {len(dims)} most active of {explorer.latent_dim} latents."
+        left_out = f"Stored are the {len(dims)} most active of {explorer.latent_dim} latents."
+        spec["note"] = f"{explorer.note} {left_out}".strip()
     spec |= stored_points(explorer, plan, add)
     return spec, np.concatenate(pictures)
 

@@ -103,7 +103,7 @@ class Renderer(IPythonRenderer):
 
 
 # A wide table scrolls in a frame that the keyboard reaches and that has a name.
-FRAME = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+FRAME = '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
 
 
 class CellsExporter(HTMLExporter):

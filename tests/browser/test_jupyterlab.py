@@ -19,14 +19,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 TOKEN = "a-token-for-the-test"
 PATIENCE = 120_000  # ms, for a kernel that starts and imports on a busy machine
-# Four grey pixels: two latents, and how often the kernel was asked.
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+# Four grey pixels, a column a latent.
 CODE = """\
 import numpy as np
 from labkit.explorer import LatentExplorer
-calls = 0
 def decode(z):
-    global calls
-    calls += 1
     return np.clip(0.5 + np.repeat(np.stack([z[:, 0], z[:, 1]], 1)[:, None], 2, axis=1) / 10, 0, 1)
 LatentExplorer(decode, 2, title="Two grey columns")"""
 RIGHT_END = [0.8, 0.5]  # of the picture's columns when latent 1 is 3 and latent 2 is 0
@@ -42,9 +40,8 @@ def lab(tmp_path_factory):
     cells = [nbformat.v4.new_markdown_cell("# A test"), nbformat.v4.new_code_cell(CODE)]
     cells.append(nbformat.v4.new_code_cell("LatentExplorer(decode, 0)"))
     cells.append(nbformat.v4.new_code_cell("print('the notebook', 'goes on')"))
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     for name in ("demo.ipynb", "restart.ipynb"):
-        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / name)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / name)
     state = {name: str(folder / name) for name in ("config", "data", "runtime")}
     away = ("LABKIT_RUN_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH")
     env = {name: value for name, value in os.environ.items() if name not in away}
@@ -186,7 +183,7 @@ def test_a_restarted_kernel_is_told_from_a_live_one(notebook):
     frame = player(page)
     frame.get_by_text("Live: the kernel decodes").wait_for(timeout=PATIENCE)
     menu(page, "Kernel", "Restart Kernel…")
-    page.get_by_role("dialog").get_by_role("button", name="Restart").click()
+    page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     frame.get_by_text("No kernel here").wait_for(timeout=PATIENCE)
 
 
@@ -195,7 +192,7 @@ def test_a_notebook_that_is_not_trusted_shows_the_contact_sheet(notebook, lab):
     explorer = LatentExplorer(lambda z: np.full((len(z), 2, 2), 0.5), 2, title="From elsewhere")
     output = nbformat.v4.new_output("display_data", data=explorer._repr_mimebundle_())
     cells = [nbformat.v4.new_code_cell("explorer", outputs=[output], execution_count=1)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "foreign.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / "foreign.ipynb")
     page = notebook("foreign.ipynb")
     page.get_by_text("Contact sheet: From elsewhere").click()
     assert page.get_by_role("img", name="From elsewhere").evaluate("image => image.naturalWidth > 0")

@@ -29,6 +29,13 @@ const unfold = () => {
 window.addEventListener("hashchange", unfold);
 unfold();
 
+// What is wider than the page scrolls, and the keyboard has to reach it.
+const reach = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+  if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) target.tabIndex = 0;
+  else target.removeAttribute("tabindex");
+}));
+document.querySelectorAll("pre, .formula, .html").forEach((box) => reach.observe(box));
+
 const lightbox = document.getElementById("lightbox");
 if (lightbox) {
   const enlarge = (image) => {
