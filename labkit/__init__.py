@@ -7,6 +7,8 @@ models        network builders; Autoencoder, VAE, CVAE, GAN
 training      fit: seeds, progress, checkpoints, resume
 metrics       likelihood, reconstruction, samples (FCD, …), feature classifiers
 plots         arrays in, figure with alt text out
+explorer      sliders over a latent space, live and in a page without a kernel
+player        the page's side of an explorer: HTML, script and style
 display       tables and source code in a notebook
 reports       running notebooks in batch; records; HTML
 cli           the command ``labkit``

@@ -7,6 +7,7 @@ from labkit.models.cvae import CVAE, dense_cvae
 from labkit.models.dense import dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
 from labkit.models.gan import GAN, gradient_penalty
+from labkit.models.layers import dense_layers
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "dense_discriminator",
     "dense_encoder",
     "dense_generator",
+    "dense_layers",
     "dense_vae",
     "gradient_penalty",
     "reparameterize",

@@ -7,7 +7,6 @@ nbconvert makes the cells (``cells.html.j2``), our own template the page around 
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
 import json
 import re
@@ -21,6 +20,7 @@ from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from labkit import player
 from labkit.config import notebooks_dir
 from labkit.reports import tables
 from labkit.reports.handouts import checklist, requirement_ids
@@ -103,7 +103,7 @@ class Renderer(IPythonRenderer):
 
 
 # A wide table scrolls in a frame that the keyboard reaches and that has a name.
-FRAME = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+FRAME = '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
 
 
 class CellsExporter(HTMLExporter):
@@ -210,15 +210,15 @@ def frame() -> dict[str, Any]:
     """What every page needs: the style sheet, the script and the policy that names it."""
     script = (TEMPLATE / "page.js").read_text(encoding="utf-8")
     style = (TEMPLATE / "page.css").read_text(encoding="utf-8")
-    return {"style": style, "script": script, "policy": content_security_policy([script])}
+    policy = content_security_policy([script, player.SCRIPT])
+    return {"style": style, "script": script, "policy": policy}
 
 
 def content_security_policy(scripts: list[str]) -> str:
     """A policy under which a page loads nothing and runs only `scripts`, named by their hashes.
 
-    Frames with `srcdoc` inherit it, so that a script in one has to be among `scripts`.
+    Frames with `srcdoc` inherit it, so that the explorers' player has to be among `scripts`.
     """
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
     return "; ".join(
         [
             "default-src 'none'",
@@ -226,7 +226,7 @@ def content_security_policy(scripts: list[str]) -> str:
             "media-src data:",
             "font-src data:",
             "style-src 'unsafe-inline'",
-            "script-src " + " ".join(f"'sha256-{name}'" for name in hashes),
+            "script-src " + " ".join(map(player.csp_source, scripts)),
             "base-uri 'none'",
             "form-action 'none'",
         ]

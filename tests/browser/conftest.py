@@ -48,3 +48,28 @@ def open_page(chromium):
         context.close()
     assert not [url for url in requests if not url.startswith(("file:", "data:"))]
     assert not problems + [text for kind, text in messages if kind == "error"]
+
+
+@pytest.fixture
+def faults():
+    """What axe-core finds in a page and in each of its frames: rule, place and what is wrong."""
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    # Each frame by itself: axe cannot pass messages into a sandboxed one.
+    options = {"resultTypes": ["violations"], "iframes": False}
+
+    def find(page):
+        found = []
+        for frame in page.frames:
+            frame.evaluate(AXE_SCRIPT)
+            violations = frame.evaluate(
+                "options => axe.run(options).then(results => results.violations)", options
+            )
+            found += [
+                (rule["id"], node["target"], node["failureSummary"])
+                for rule in violations
+                for node in rule["nodes"]
+            ]
+        return found
+
+    return find

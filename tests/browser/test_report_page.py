@@ -169,3 +169,13 @@ def test_print_shows_figures_and_leaves_folded_code_out(open_page, report):
     page.emulate_media(media="print")
     assert page.get_by_role("img", name="A wide grey picture").is_visible()
     assert page.locator(".contents").is_hidden() and page.locator("details.code").first.is_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["01_vae_mnist/report.html", "index.html"])
+def test_axe_finds_nothing(open_page, faults, out, name, width, scheme):
+    page = open_page(out / name, width, color_scheme=scheme)
+    assert faults(page) == []
+    page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
+    assert faults(page) == []

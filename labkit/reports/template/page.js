@@ -29,6 +29,13 @@ const unfold = () => {
 window.addEventListener("hashchange", unfold);
 unfold();
 
+// What is wider than the page scrolls, and the keyboard has to reach it.
+const reach = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+  if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) target.tabIndex = 0;
+  else target.removeAttribute("tabindex");
+}));
+document.querySelectorAll("pre, .formula, .html").forEach((box) => reach.observe(box));
+
 const lightbox = document.getElementById("lightbox");
 if (lightbox) {
   const enlarge = (image) => {
@@ -49,3 +56,11 @@ if (lightbox) {
   }
   lightbox.addEventListener("click", () => lightbox.close());
 }
+
+// A player in a frame says how tall it is; nothing else of what it says is heard.
+const players = [...document.querySelectorAll(".labkit-player iframe")];
+window.addEventListener("message", ({ source, data }) => {
+  const player = players.find((frame) => frame.contentWindow === source);
+  if (player && Number.isFinite(data?.height)) player.style.height = `${Math.min(Math.max(data.height, 120), 4000)}px`;
+});
+for (const player of players) player.contentWindow.postMessage({ measure: true }, "*"); // some began before this script

@@ -1,0 +1,181 @@
+// Where pictures come from: a decoder in this page, stored sheets, or the kernel.
+// Pictures are grey bytes, height × width; codes are Float32Arrays of length D.
+"use strict";
+
+const spec = JSON.parse(document.getElementById("spec").textContent);
+
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+
+/** Little-endian half-precision floats as single ones. */
+function halves(bytes) {
+  const view = new DataView(bytes.buffer);
+  return Float32Array.from({ length: bytes.length / 2 }, (_, i) => {
+    const half = view.getUint16(2 * i, true);
+    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
+    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
+    return half & 0x8000 ? -size : size;
+  });
+}
+
+const ACTIVATIONS = {
+  linear: (v) => v,
+  relu: (v) => (v > 0 ? v : 0),
+  sigmoid: (v) => 1 / (1 + Math.exp(-v)),
+  tanh: Math.tanh,
+};
+
+/** A chain of dense layers, run here. Each kernel is stored row by row, its bias after it. */
+class Network {
+  constructor({ layers, weights }) {
+    const values = halves(bytesOf(weights));
+    let at = 0;
+    const take = (n) => values.subarray(at, (at += n));
+    this.layers = layers.map(([n, m, activation]) => ({
+      n, kernel: take(n * m), bias: take(m), activation: ACTIVATIONS[activation],
+    }));
+  }
+
+  decode(z, label) {
+    let x = new Float32Array(this.layers[0].n); // z, then the label one-hot if there are classes
+    x.set(z);
+    if (spec.classes) x[z.length + label] = 1;
+    for (const { kernel, bias, activation } of this.layers) {
+      const y = Float32Array.from(bias);
+      for (let i = 0, at = 0; i < x.length; i++, at += y.length) {
+        const v = x[i];
+        if (v !== 0) for (let j = 0; j < y.length; j++) y[j] += v * kernel[at + j];
+      }
+      for (let j = 0; j < y.length; j++) y[j] = activation(y[j]);
+      x = y;
+    }
+    return Uint8Array.from(x, (p) => Math.round(Math.min(Math.max(p, 0), 1) * 255));
+  }
+}
+
+/** Stored pictures, side by side in one image, by number. */
+class Sheet {
+  static async load({ uri, columns, pitch }) {
+    const image = new Image();
+    image.src = uri;
+    await image.decode();
+    const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(image, 0, 0);
+    return new Sheet(context.getImageData(0, 0, image.width, image.height), columns, pitch);
+  }
+
+  constructor(pixels, columns, pitch) {
+    Object.assign(this, { pixels, columns, pitch });
+  }
+
+  picture(number) {
+    return this.blend([[number, 1]]);
+  }
+
+  /** Weighted mean of pictures: pairs of number and weight. */
+  blend(parts) {
+    const [h, w] = spec.shape;
+    const sum = new Float32Array(h * w);
+    for (const [number, weight] of parts) {
+      if (weight === 0) continue;
+      const left = (number % this.columns) * this.pitch[1] + ((this.pitch[1] - w) >> 1);
+      const top = Math.floor(number / this.columns) * this.pitch[0] + ((this.pitch[0] - h) >> 1);
+      for (let row = 0, k = 0; row < h; row++) {
+        let at = 4 * ((top + row) * this.pixels.width + left);
+        for (let column = 0; column < w; column++, k++, at += 4) sum[k] += weight * this.pixels.data[at];
+      }
+    }
+    return Uint8Array.from(sum, Math.round);
+  }
+}
+
+/** The two neighbours of a place on 0 … n − 1 and their weights. */
+function neighbours(place, n) {
+  const at = Math.min(Math.max(place, 0), n - 1);
+  const low = Math.min(Math.floor(at), Math.max(n - 2, 0));
+  return n === 1 ? [[0, 1]] : [[low, 1 - (at - low)], [low + 1, at - low]];
+}
+
+/** What the stored sheet holds: the plane, a strip a latent, scalings, mixtures, draws. */
+class Stored {
+  constructor(sheet) {
+    this.sheet = sheet;
+  }
+
+  plane(u, v, label) { // u, v on 0 … 1, v upwards
+    const { n, first } = spec.plane;
+    const [across, down] = [neighbours(u * (n - 1), n), neighbours((1 - v) * (n - 1), n)];
+    const from = first + label * n * n;
+    return this.sheet.blend(
+      down.flatMap(([row, a]) => across.map(([column, b]) => [from + row * n + column, a * b])),
+    );
+  }
+
+  strip(dim, u, label) {
+    const { steps, dims, first } = spec.strips;
+    const from = first + (label * dims.length + dims.indexOf(dim)) * steps;
+    return this.between(from, u, steps);
+  }
+
+  scale(point, u) {
+    return this.between(spec.scale.first + point * spec.scale.steps, u, spec.scale.steps);
+  }
+
+  mix(a, b, u, spherical) {
+    if (a === b) return this.sheet.picture(spec.pointsFirst + a);
+    const [low, high] = a < b ? [a, b] : [b, a];
+    let pair = 0;
+    for (let i = 0; i < low; i++) pair += spec.points.length - 1 - i;
+    pair += high - low - 1;
+    const { steps, first } = spec.mix;
+    return this.between(first + (2 * pair + (spherical ? 1 : 0)) * steps, a < b ? u : 1 - u, steps);
+  }
+
+  between(from, u, steps) {
+    return this.sheet.blend(neighbours(u * (steps - 1), steps).map(([step, weight]) => [from + step, weight]));
+  }
+}
+
+/** The kernel, reached through the page around this frame. One request at a time, the latest wins. */
+class Kernel {
+  constructor(onChange) {
+    Object.assign(this, { live: false, serial: 0, waiting: null, next: new Map(), onChange });
+    if (!spec.key) return;
+    addEventListener("message", (event) => event.source === parent && this.hear(event.data));
+    parent.postMessage({ labkit: spec.key, hello: true }, "*");
+  }
+
+  hear(message) {
+    if (message?.labkit !== spec.key) return;
+    if (message.theme) document.documentElement.dataset.theme = message.theme;
+    if ("live" in message && message.live !== this.live) {
+      this.live = message.live;
+      this.waiting = null;
+      this.next.clear();
+      this.onChange(message.last);
+    }
+    if (message.answer && message.answer.serial === this.waiting?.serial) {
+      const { use } = this.waiting;
+      this.waiting = null;
+      use(message.answer);
+      this.send();
+    }
+  }
+
+  /** Ask for the pictures of codes; an older question of the same kind is forgotten. */
+  ask(kind, codes, label, use) {
+    this.next.set(kind, { codes, label, use });
+    this.send();
+  }
+
+  send() {
+    if (this.waiting || !this.next.size) return;
+    const kind = this.next.has("picture") ? "picture" : this.next.keys().next().value;
+    const { codes, label, use } = this.next.get(kind);
+    this.next.delete(kind);
+    this.waiting = { serial: ++this.serial, use, since: performance.now() };
+    const z = new Float32Array(codes.length * spec.dim);
+    codes.forEach((code, i) => z.set(code, i * spec.dim));
+    parent.postMessage({ labkit: spec.key, ask: { serial: this.serial, count: codes.length, label, z } }, "*");
+  }
+}
