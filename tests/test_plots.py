@@ -29,6 +29,7 @@ def figures():
     keys = ("d_loss", "g_loss"), ("discriminator", "generator")
     yield plots.paired_history({"GAN": [gan, gan], "LSGAN": [gan]}, *keys, ylabel="loss", level=(1, "even"))
     yield plots.distances({"GAN": [10.0, 12, 20], "DCGAN": [2.0]}, 0.1, 200, xlabel="FCD")
+    yield plots.tensor_path({"latent": (100,), "base": (7, 7, 256), "pixels": (28, 28, 1)})
     yield plots.class_shares({"test images": [0.3, 0.7], "GAN": [0.9, 0.1]}, ("T-shirt", "bag"))
 
 
@@ -53,6 +54,7 @@ def test_distances_and_shares_are_told_in_words_too():
         "GAN 12, DCGAN 2; floor 0.1"
         in plots.distances({"GAN": [10, 12, 20], "DCGAN": [2]}, 0.1, 200, xlabel="FCD").alt
     )
+    assert "base 7×7×2, then pixels 9×9×1" in plots.tensor_path({"base": (7, 7, 2), "pixels": (9, 9, 1)}).alt
     assert "GAN 10.0% to 90.0%" in plots.class_shares({"GAN": [0.9, 0.1]}, ("a", "b")).alt
 
 
