@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from labkit import losses, models, training
+from labkit import losses, metrics, models, training
 from labkit.training import batches
 
 SHAPE = (6, 6, 1)
@@ -120,6 +120,24 @@ def test_decoding_checks_its_labels():
         small_cvae().decode(np.zeros((2, 2), "float32"), [1])
     with pytest.raises(ValueError, match="labels run from 7"):
         small_cvae().decode(np.zeros((1, 2), "float32"), [7])
+
+
+def test_pixels_are_the_sigmoid_of_the_logits():
+    cvae, z = small_cvae(), RNG.normal(size=(4, 2)).astype("float32")
+    logits = np.asarray(cvae.decode_logits(z, np.arange(4)))
+    assert_allclose(cvae.decode(z, np.arange(4)), 1 / (1 + np.exp(-logits)), rtol=1e-5)
+    with pytest.raises(ValueError, match="labels run from 7"):
+        cvae.decode_logits(z[:1], [7])
+
+
+def test_elbo_of_a_cvae_is_the_loss_it_is_trained_on():
+    cvae = small_cvae()
+    result = metrics.elbo(cvae.encode, cvae.decode_logits, IMAGES, labels=LABELS, samples=200)
+    data = (IMAGES, LABELS)
+    losses_seen = [float(cvae.compute_loss(x=data, y_pred=cvae(data))) for _ in range(50)]
+    assert_allclose(result.negative_elbo, np.mean(losses_seen), rtol=1e-2)
+    exact = np.mean(losses.kl_divergence(*cvae.encode(IMAGES, LABELS)))
+    assert_allclose(result.kl, exact, rtol=1e-5)
 
 
 def test_networks_without_room_for_the_label_are_refused():

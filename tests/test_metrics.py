@@ -71,6 +71,33 @@ def test_elbo_is_repeatable_for_a_seed():
     assert value(1) == value(1) != value(2)
 
 
+def test_elbo_of_a_conditional_model_bounds_the_evidence_given_the_label():
+    model, labels = LinearGaussian(), RNG.integers(0, 3, 300)
+    shift = np.array([[0.0, 0.0], [5.0, -2.0], [-3.0, 4.0]], "float32")  # of each class's images
+    x = RNG.normal(size=(300, 2)).astype("float32") + shift[labels]
+    conditional = {
+        "encode": lambda x, y: model.posterior(x - shift[y]),
+        "decode_logits": lambda z, y: model.decode(z) + shift[y],
+        "nll": model.nll,
+        "samples": 400,
+    }
+    result = metrics.elbo(x=x, labels=labels, batch_size=70, **conditional)
+    assert_allclose(result.negative_elbo, -model.log_evidence(x - shift[labels]).mean(), atol=0.03)
+    assert_allclose(result.per_image.mean(), result.negative_elbo)
+    assert_allclose(result.per_image.std() / math.sqrt(300), result.standard_error)
+    # The cost of an image under every label gives ln p(x) = ln Σ p(y) p(x|y), whatever its own is.
+    costs = [metrics.elbo(x=x, labels=np.full(300, c), **conditional).per_image for c in range(3)]
+    mixture = np.logaddexp.reduce([-cost - math.log(3) for cost in costs])
+    evidence = np.logaddexp.reduce([model.log_evidence(x - shift[c]) - math.log(3) for c in range(3)])
+    assert_allclose(mixture.mean(), evidence.mean(), atol=0.05)
+
+
+def test_elbo_refuses_another_number_of_labels():
+    model = LinearGaussian()
+    with pytest.raises(ValueError, match="2 labels for 3 images"):
+        metrics.elbo(model.posterior, model.decode, np.zeros((3, 2), "float32"), labels=[0, 1])
+
+
 def test_elbo_refuses_no_images_and_no_samples():
     model = LinearGaussian()
     for x, samples in ((np.zeros((0, 2)), 1), (np.zeros((3, 2)), 0)):

@@ -54,6 +54,39 @@ def test_an_interrupted_run_ends_with_the_same_history_and_weights(tmp_path, kil
         assert_array_equal(mine, theirs)
 
 
+def test_every_step_s_transform_has_a_seed_of_its_own_and_the_same_after_a_resume():
+    def seeds(first_epoch):
+        found = batches.training_batches(IMAGES, 8, 3, first_epoch, 4, lambda batch, seed: seed)
+        return [tuple(seed.numpy()) for seed in found]
+
+    assert len(set(seeds(0))) == 4 * 5
+    assert seeds(2) == seeds(0)[2 * 5 :]
+
+
+def test_binarised_is_white_as_often_as_the_pixel_is_grey():
+    grey = np.tile(np.array([0.0, 0.2, 0.7, 1.0], "float32"), (20_000, 1))
+    white = training.binarised(grey, [1, 2]).numpy()
+    assert set(np.unique(white)) == {0.0, 1.0}
+    error = np.sqrt(grey[0] * (1 - grey[0]) / len(grey))
+    assert np.all(np.abs(white.mean(axis=0) - grey[0]) <= 4 * error)  # 0 and 1 are exact
+    assert_array_equal(white, training.binarised(grey, [1, 2]))
+    assert np.any(white != training.binarised(grey, [1, 3]))
+
+
+def test_a_transform_changes_training_images_and_neither_the_test_images_nor_a_resume(tmp_path, killed_at):
+    options = {"transform": training.binarised}
+    grey, black_and_white = fit(small_vae(learning_rate=1e-9)), fit(small_vae(learning_rate=1e-9), **options)
+    assert_allclose(black_and_white["val_loss"], grey["val_loss"], rtol=1e-5)
+    assert np.abs(np.subtract(black_and_white["loss"], grey["loss"])).min() > 1e-4
+    expected = fit(small_vae(), **options)
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_vae(), out=tmp_path, callbacks=[killed_at(2)], **options)
+    resumed = fit(small_vae(), out=tmp_path, resume=True, **options)
+    assert_array_equal(resumed["loss"], expected["loss"])
+    other = fit(small_vae(), out=tmp_path, resume=True)
+    assert_array_equal(other["loss"], fit(small_vae())["loss"])  # no checkpoint of another run
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     vae = small_vae()
     history = fit(vae, out=tmp_path)

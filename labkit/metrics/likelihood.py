@@ -18,8 +18,9 @@ ACTIVE_THRESHOLD = 0.01
 class Elbo:
     """−ELBO at β = 1 and its parts, in nats an image, means over `images` images.
 
-    `standard_error` is that of `negative_elbo` over images. `kl_per_dim` has shape (D,);
-    `active_units` counts the latents whose posterior mean varies over the images.
+    `standard_error` is that of `negative_elbo` over images, whose own values are `per_image`,
+    shape (images,). `kl_per_dim` has shape (D,); `active_units` counts the latents whose
+    posterior mean varies over the images.
     """
 
     negative_elbo: float
@@ -30,30 +31,38 @@ class Elbo:
     active_units: int
     images: int
     samples: int
+    per_image: np.ndarray
 
 
-def elbo(encode, decode_logits, x, *, nll=bernoulli_nll, samples=1, seed=0, batch_size=1000) -> Elbo:
+def elbo(
+    encode, decode_logits, x, *, labels=None, nll=bernoulli_nll, samples=1, seed=0, batch_size=1000
+) -> Elbo:
     """Estimate the −ELBO of images by Monte Carlo over q(z|x); the KL is exact.
 
     Args:
         encode: function of images (batch, ...) → z_mean, z_log_var, each (batch, D).
         decode_logits: function of z (batch, D) → logits (batch, ...).
         x: images in [0, 1], shape (n, ...).
+        labels: class of each image, shape (n,), for a conditional model: both functions then
+            take the batch's labels as a second argument, and the ELBO bounds ln p(x|y).
         nll: reconstruction loss per image of (x, logits), in nats.
         samples: draws of z an image, at least 1.
         seed: seed of the draws.
         batch_size: images at a time.
 
     Raises:
-        ValueError: no images, or less than one sample.
+        ValueError: no images, less than one sample, or not as many labels as images.
     """
     if len(x) == 0 or samples < 1:
         raise ValueError(f"elbo needs images and samples; got {len(x)} images, {samples} samples")
+    if labels is not None and len(labels) != len(x):
+        raise ValueError(f"{len(labels):,} labels for {len(x):,} images; one an image was expected")
     noise = keras.random.SeedGenerator(seed)
-    parts = [
-        elbo_of_batch(encode, decode_logits, x[i : i + batch_size], nll, samples, noise)
-        for i in range(0, len(x), batch_size)
-    ]
+    parts = []
+    for i in range(0, len(x), batch_size):
+        batch = slice(i, i + batch_size)
+        told = () if labels is None else (labels[batch],)
+        parts.append(elbo_of_batch(encode, decode_logits, x[batch], told, nll, samples, noise))
     reconstruction, kl_per_dim, z_mean = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     per_image = reconstruction + kl_per_dim.sum(axis=1)
     return Elbo(
@@ -65,17 +74,18 @@ def elbo(encode, decode_logits, x, *, nll=bernoulli_nll, samples=1, seed=0, batc
         active_units=int(active_units(z_mean).sum()),
         images=len(x),
         samples=samples,
+        per_image=per_image,
     )
 
 
-def elbo_of_batch(encode, decode_logits, x, nll, samples, noise):
+def elbo_of_batch(encode, decode_logits, x, told, nll, samples, noise):
     """Reconstruction (batch,), KL (batch, D) and posterior mean (batch, D) of one batch."""
-    z_mean, z_log_var = (keras.ops.convert_to_numpy(t).astype("float64") for t in encode(x))
+    z_mean, z_log_var = (keras.ops.convert_to_numpy(t).astype("float64") for t in encode(x, *told))
     reconstruction = np.zeros(len(x))
     for _ in range(samples):
         epsilon = keras.ops.convert_to_numpy(keras.random.normal(z_mean.shape, seed=noise))
         z = (z_mean + np.exp(0.5 * z_log_var) * epsilon).astype("float32")
-        reconstruction += keras.ops.convert_to_numpy(nll(x, decode_logits(z))) / samples
+        reconstruction += keras.ops.convert_to_numpy(nll(x, decode_logits(z, *told))) / samples
     kl = keras.ops.convert_to_numpy(kl_divergence_per_dim(z_mean, z_log_var))
     return reconstruction, kl, z_mean
 

@@ -68,10 +68,14 @@ class CVAE(VAE):
         self.check_data((x, labels))
         return self.encoder(self.join(x, labels), training=False)
 
+    def decode_logits(self, z, labels):
+        """Logits (batch, *image) for codes `z` (batch, D) and the classes asked for, (batch,)."""
+        check_labels(labels, len(z), self.n_classes)
+        return self.decoder(self.join(ops.convert_to_tensor(z), labels), training=False)
+
     def decode(self, z, labels):
         """Pixels in [0, 1] for codes `z` (batch, D) and the classes asked for, (batch,)."""
-        check_labels(labels, len(z), self.n_classes)
-        return ops.sigmoid(self.decoder(self.join(ops.convert_to_tensor(z), labels), training=False))
+        return ops.sigmoid(self.decode_logits(z, labels))
 
     def reconstruct(self, x, labels):
         """Reconstructions from the posterior mean and the image's own label, pixels in [0, 1]."""

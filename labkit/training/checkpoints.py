@@ -36,7 +36,7 @@ def state_variables(model):
     return [*model.variables, *(v for optimizer in optimizers for v in optimizer.variables)]
 
 
-def fingerprint(model, x_train, epochs, batch_size, seed):
+def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
     """Digest of what must be equal for a checkpoint to be of this run."""
     own = sorted(set(vars(model)) - set(vars(keras.Model())))  # what its class added, like beta
     weights = hashlib.sha256()
@@ -53,6 +53,7 @@ def fingerprint(model, x_train, epochs, batch_size, seed):
         },
         "images": [rows_of(x_train), *(hashlib.sha256(sample).hexdigest() for sample in samples)],
         "run": [epochs, batch_size, seed],
+        "transform": getattr(transform, "__qualname__", type(transform).__name__),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -36,6 +36,7 @@ def fit(
     out=None,
     resume=None,
     callbacks=(),
+    transform=None,
 ):
     """Train a compiled model, without targets, and return its history.
 
@@ -54,6 +55,9 @@ def fit(
             `$LABKIT_RESUME` says (`labkit run --resume` sets it), else no.
         callbacks: further keras callbacks. What one keeps in a dict `arrays` of
             name → array is part of the checkpoint.
+        transform: function of (batch, seed) → batch that TensorFlow can trace, applied to
+            each training batch, such as `binarised`; never to x_val. The seed, an int32
+            tensor (2,), is another in every step and the same after a resume.
 
     Returns:
         dict of lists, one value an epoch: "epoch" (from 1), "seconds", and the model's
@@ -71,7 +75,7 @@ def fit(
     record("device", {"devices": sorted({d.device_type for d in tf.config.list_logical_devices()})})
     batch_size = min(batch_size, rows_of(x_train))
     steps = rows_of(x_train) // batch_size
-    run = Run(model, out, fingerprint(model, x_train, epochs, batch_size, seed), callbacks)
+    run = Run(model, out, fingerprint(model, x_train, epochs, batch_size, seed, transform), callbacks)
     if resume if resume is not None else os.environ.get("LABKIT_RESUME") == "1":
         run.restore()
     accelerate(model, steps, epochs, batch_size)
@@ -81,7 +85,7 @@ def fit(
     watchers = [StopOnNaN(), run, *callbacks, save, ProgressBar(epochs, steps)]
     if not run.finished:
         model.fit(
-            training_batches(x_train, batch_size, seed, run.epoch, epochs),
+            training_batches(x_train, batch_size, seed, run.epoch, epochs, transform),
             validation_data=None if x_val is None else whole_batches(x_val),
             initial_epoch=run.epoch,
             epochs=epochs,
