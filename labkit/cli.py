@@ -176,8 +176,8 @@ def look_after_data(arguments: argparse.Namespace) -> int:
 def data_status(data) -> int:
     """Print which source each set would be read from now, without a download."""
     for found in data.status():
-        edition = found.edition
-        print(f"{found.image_set.name}: {edition.n_train:,} + {edition.n_test:,} images from {found.source}")
+        sizes = f"{len(found.train.images):,} + {len(found.test.images):,}"
+        print(f"{found.name}: {sizes} images from {found.source}")
         for problem in found.problems:
             print(f"    {problem}")
     return 0
@@ -200,7 +200,7 @@ def data_verify(data) -> int:
     """Check every file that is there; exit status 1 if one is not what it should be."""
     checks = data.verify()
     for check in checks:
-        print(f"{check.set_name}: {check.file} in {check.source}: {check.problem or 'right'}")
+        print(f"{check.set_name}: {check.file} in {check.source}: {check.problem or check.told}")
     if not checks:
         print("There are no files to verify; `labkit data fetch` downloads them.")
     return 1 if any(check.problem for check in checks) else 0
