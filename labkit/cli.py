@@ -65,6 +65,7 @@ def add_run(commands) -> None:
         "--out", type=Path, default=config.ROOT / "reports", metavar="DIR", help="default: reports/"
     )
     run.add_argument("--resume", action="store_true", help="skip what is completed, go on from checkpoints")
+    run.add_argument("--no-faces", action="store_true", help="leave images of people out of the reports")
     run.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each notebook")
     run.set_defaults(command=run_labs)
 
@@ -140,7 +141,15 @@ def run_labs(arguments: argparse.Namespace) -> int:
     from labkit.reports.request import prepare  # here, for nbformat takes a while to import
 
     requests = [
-        prepare(lab, profile, given, arguments.out, timeout=arguments.timeout, resume=arguments.resume)
+        prepare(
+            lab,
+            profile,
+            given,
+            arguments.out,
+            timeout=arguments.timeout,
+            resume=arguments.resume,
+            no_faces=arguments.no_faces,
+        )
         for lab in labs
     ]
 

@@ -84,6 +84,12 @@ def test_parameters_profile_and_limit_reach_the_run(labs, ran, tmp_path):
     (request,) = ran
     assert dict(request.parameters) == {"seed": 7, "latent_dims": [4, 8], "epochs": 2}
     assert (request.profile, request.timeout, request.out) == ("full", 12.5, tmp_path / "x")
+    assert not request.no_faces
+
+
+def test_faces_are_left_out_when_asked_for(labs, ran):
+    assert main(["run", "--no-faces"]) == 0
+    assert all(request.no_faces for request in ran)
 
 
 @pytest.mark.parametrize(

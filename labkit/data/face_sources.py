@@ -27,7 +27,9 @@ FILE, PACKED = "olivettifaces.mat", "olivetti_py3.pkz"  # as scikit-learn names 
 URL = "https://ndownloader.figshare.com/files/5976027"  # scikit-learn's source
 FILE_DIGEST = "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794"  # of that file's bytes
 OLIVETTI = "a3f75007cc103363b61a63e06bec8ea4846407682ef6e7c9ae1eb9c1bd0e8a00"  # of the images
-SYNTHETIC = ""  # of the images in data/mini/faces
+SYNTHETIC = (
+    "3b3f208ef1f00b6e358629ffe324ca5173391eb4025c5062101628f91a2c0748"  # of the images in data/mini/faces
+)
 BUNDLED = "rendered faces bundled in data/mini"
 STAND_IN = "in place of CK, which is licensed: put your own .mat file into data/cache/faces/"
 

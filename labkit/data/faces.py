@@ -197,7 +197,7 @@ def unit_scale(images):
     kind = images[0].dtype
     if low == high:
         raise DataError(f"has images of one grey value only, {low:g}")
-    if kind.kind == "b" or (kind.kind == "f" and low >= 0 and high <= 1):
+    if low >= 0 and high <= 1:
         least, most = 0.0, 1.0
     elif low >= 0 and high <= 255:
         least, most = 0.0, 255.0
