@@ -16,6 +16,7 @@ from scipy.io import savemat
 from labkit import data
 from labkit.config import ROOT
 from labkit.data import download, face_sources, places
+from labkit.data import olivetti as known
 from labkit.data.faces import read_faces
 
 pytestmark = pytest.mark.filterwarnings("ignore:faces. :UserWarning")
@@ -57,8 +58,8 @@ def world(tmp_path, monkeypatch, olivetti):
     monkeypatch.setattr(download, "unreachable", {})
     rendered = mat(tmp_path / "mini" / "faces" / "s.mat", RENDERED, subjects=np.arange(14) // 2)
     monkeypatch.setattr(face_sources, "SYNTHETIC", read_faces(rendered).digest)
-    monkeypatch.setattr(face_sources, "OLIVETTI", olivetti[1])
-    monkeypatch.setattr(face_sources, "FILE_DIGEST", hashlib.sha256(olivetti[0].read_bytes()).hexdigest())
+    monkeypatch.setattr(known, "DIGEST", olivetti[1])
+    monkeypatch.setattr(known, "FILE_DIGEST", hashlib.sha256(olivetti[0].read_bytes()).hexdigest())
     return tmp_path
 
 
@@ -260,7 +261,7 @@ def server(world, monkeypatch, olivetti):
     made.asked, made.content = [], olivetti[0].read_bytes()
     threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.delenv("LABKIT_OFFLINE")
-    monkeypatch.setattr(face_sources, "URL", f"http://127.0.0.1:{made.server_port}/files/5976027")
+    monkeypatch.setattr(known, "URL", f"http://127.0.0.1:{made.server_port}/files/5976027")
     yield made
     made.shutdown()
     made.server_close()

@@ -3,7 +3,8 @@
 images        ImageData and load
 registry      which sets there are, and which module knows each
 sources       MNIST and Fashion-MNIST                     (catalogue, idx)
-face_sources  faces: one's own file, Olivetti, rendered   (faces, layouts, matfile, mat5, mat73)
+face_sources  faces: one's own file, Olivetti, rendered   (faces, layouts, matfile, mat5, mat73,
+                                                          olivetti, synthetic_faces)
 places        where sets may lie; download: how they come; upkeep: `labkit data`
 """
 

@@ -8,8 +8,6 @@ known by the digest of their images, whatever file they come in.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -17,16 +15,13 @@ import numpy as np
 
 from labkit.config import did_you_mean
 from labkit.data import download, places
+from labkit.data import olivetti as known
 from labkit.data.faces import Faces, held_out, read_faces
-from labkit.data.idx import DataError, sha256
-from labkit.data.layouts import SIDE, Reading
+from labkit.data.idx import DataError
+from labkit.data.layouts import Reading
 from labkit.data.places import FileCheck, Found, Part, set_aside
 
 NAME = "faces"
-FILE, PACKED = "olivettifaces.mat", "olivetti_py3.pkz"  # as scikit-learn names the source and its copy
-URL = "https://ndownloader.figshare.com/files/5976027"  # scikit-learn's source
-FILE_DIGEST = "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794"  # of that file's bytes
-OLIVETTI = "a3f75007cc103363b61a63e06bec8ea4846407682ef6e7c9ae1eb9c1bd0e8a00"  # of the images
 SYNTHETIC = (
     "3b3f208ef1f00b6e358629ffe324ca5173391eb4025c5062101628f91a2c0748"  # of the images in data/mini/faces
 )
@@ -66,10 +61,10 @@ def find(name: str = NAME, *, only_look: bool = False, **reading) -> Found:
 
 def as_reading(options: dict) -> Reading:
     """The arguments as a Reading. Raises TypeError, with the nearest name, for one that it has not."""
-    known = {field.name for field in fields(Reading)}
+    names = {field.name for field in fields(Reading)}
     for option in options:
-        if option not in known:
-            raise TypeError(f"load('faces') takes no {option!r}{did_you_mean(option, known)}")
+        if option not in names:
+            raise TypeError(f"load('faces') takes no {option!r}{did_you_mean(option, names)}")
     return Reading(**options)
 
 
@@ -109,12 +104,12 @@ def look_in(label, folder, wish: Reading, problems, olivetti, *, keep_bad) -> tu
         return None
     own = []
     for path in paths:
-        if path.name == FILE and wish.file is None:
+        if path.name == known.FILE and wish.file is None:
             if faces := true_olivetti(label, path, problems, keep_bad=keep_bad):
                 olivetti.append((label, faces))
         elif wish.file in (None, path.name):
             faces = read_own(label, path, wish)
-            if faces.digest == OLIVETTI:
+            if faces.digest == known.DIGEST:
                 olivetti.append((label, faces))
             else:
                 own.append((label, path, faces))
@@ -137,7 +132,7 @@ def read_own(label: str, path: Path, wish: Reading) -> Faces:
 def true_olivetti(label: str, path: Path, problems: list[str], *, keep_bad: bool) -> Faces | None:
     """The Olivetti faces in a file of that name; if it has other images it is set aside, and None."""
     try:
-        problem, faces = olivetti_problem(path)
+        problem, faces = known.problem_of(path)
     except OSError as error:
         problems.append(f"{label}: {path.name} cannot be read: {error.strerror}")
         return None
@@ -146,69 +141,23 @@ def true_olivetti(label: str, path: Path, problems: list[str], *, keep_bad: bool
     return faces
 
 
-def olivetti_problem(path: Path) -> tuple[str | None, Faces | None]:
-    """Why a file does not hold the Olivetti faces, or None and the faces."""
-    try:
-        if path.name == PACKED:
-            return None, read_packed(path)
-        faces = read_faces(path)
-        known = faces.digest == OLIVETTI or sha256(path.read_bytes()) == FILE_DIGEST
-    except DataError as error:
-        return str(error), None
-    return (None, faces) if known else (f"{path.name} has images with a wrong SHA-256", None)
-
-
-def read_packed(path: Path) -> Faces:
-    """The Olivetti faces in scikit-learn's own copy, a zlib-compressed pickle of one array.
-
-    It is not unpickled: an array's bytes stand at the end of such a pickle, before its last
-    byte, and the digest tells whether they are the images. Raises DataError if not.
-    """
-    count = 400 * SIDE * SIDE
-    try:
-        content = zlib.decompressobj().decompress(path.read_bytes(), 8 * count + 2**16)
-    except zlib.error as error:
-        raise DataError(f"{path.name} is cut short or damaged: {error}") from error
-    for dtype in (np.uint8, np.float64):
-        raw = content[-1 - count * np.dtype(dtype).itemsize : -1]
-        if len(raw) == count * np.dtype(dtype).itemsize:
-            images = np.frombuffer(raw, dtype).reshape(400, SIDE, SIDE).swapaxes(1, 2)
-            with np.errstate(all="ignore"):  # whatever bytes there are, they may be NaN as numbers
-                faces = Faces((images / 255).astype(np.float32))
-            if np.isfinite(faces.images).all() and faces.digest == OLIVETTI:
-                return faces
-    raise DataError(f"{path.name} does not hold the Olivetti faces as scikit-learn keeps them")
-
-
-def library_files() -> Iterator[tuple[str, Path]]:
-    """Label and path of the copies that other libraries may have made."""
-    yield "Keras cache", places.keras_home() / FILE
-    yield "scikit-learn's data", places.sklearn_home() / FILE
-    yield "scikit-learn's data", places.sklearn_home() / PACKED
-
-
 def elsewhere(problems: list[str]) -> list[tuple[str, Faces]]:
     """The Olivetti faces among other libraries' files; these are never renamed."""
-    for label, path in library_files():
+    for label, path in known.library_files():
         if path.is_file() and (faces := true_olivetti(label, path, problems, keep_bad=True)):
             return [(label, faces)]
     return []
 
 
-def wanted() -> download.Wanted:
-    """The Olivetti file as it can be downloaded."""
-    return download.Wanted(NAME, places.CACHE / NAME, {FILE: FILE_DIGEST}, ({FILE: URL},))
-
-
 def downloaded(problems: list[str]) -> list[tuple[str, Faces]]:
     """The Olivetti faces from scikit-learn's source, kept in data/cache."""
     try:
-        host = download.fetch(wanted())
+        host = download.fetch(known.wanted(NAME))
     except DataError as error:
         problems.append(str(error))
         return []
     label = f"download from {host}" if host else "data/cache"
-    faces = true_olivetti(label, places.CACHE / NAME / FILE, problems, keep_bad=False)
+    faces = true_olivetti(label, places.CACHE / NAME / known.FILE, problems, keep_bad=False)
     return [(label, faces)] if faces else []
 
 
@@ -242,7 +191,7 @@ def bundled(problems: list[str]) -> Found:
         if faces.digest == SYNTHETIC:
             return split(faces, BUNDLED, "", [f"rendered faces of no real person, {STAND_IN}"], problems)
         problems.append(f"{BUNDLED}: {path.name} has images with a wrong SHA-256")
-    labels = [label for label, _ in (*own_folders(), *library_files())]
+    labels = [label for label, _ in (*own_folders(), *known.library_files())]
     raise DataError(places.nowhere(NAME, dict.fromkeys([*labels, BUNDLED]), problems))
 
 
@@ -276,10 +225,10 @@ def split(faces: Faces, source: str, people: str, remarks: list[str], problems: 
 def fetch(name: str = NAME, progress=None) -> str:
     """Bring the Olivetti faces into data/cache unless they are there; say what was done."""
     problems: list[str] = []
-    path = places.CACHE / NAME / FILE
+    path = places.CACHE / NAME / known.FILE
     if path.is_file() and true_olivetti("data/cache", path, problems, keep_bad=False):
         return f"{NAME}: Olivetti already in data/cache"
-    host = download.fetch(wanted(), progress)
+    host = download.fetch(known.wanted(NAME), progress)
     done = f"downloaded from {host}, digest right" if host else "already in data/cache"
     return "; ".join([f"{NAME}: Olivetti {done}", *problems])
 
@@ -292,14 +241,14 @@ def verify(name: str = NAME) -> list[FileCheck]:
             checks += [check(label, path) for path in mat_files(folder)]
         except DataError as error:
             checks.append(FileCheck(NAME, label, "the folder", str(error)))
-    return checks + [check(label, path) for label, path in library_files() if path.is_file()]
+    return checks + [check(label, path) for label, path in known.library_files() if path.is_file()]
 
 
 def check(label: str, path: Path) -> FileCheck:
     """Check one file: the known ones by digest, a user's own by reading it."""
     try:
-        if path.name in (FILE, PACKED):
-            return FileCheck(NAME, label, path.name, olivetti_problem(path)[0])
+        if path.name in (known.FILE, known.PACKED):
+            return FileCheck(NAME, label, path.name, known.problem_of(path)[0])
         faces = read_faces(path)
     except DataError as error:
         return FileCheck(NAME, label, path.name, str(error))
@@ -307,7 +256,7 @@ def check(label: str, path: Path) -> FileCheck:
         return FileCheck(NAME, label, path.name, f"cannot be read: {error.strerror}")
     if label == "data/mini" and faces.digest != SYNTHETIC:
         return FileCheck(NAME, label, path.name, "has images with a wrong SHA-256")
-    if faces.digest in (OLIVETTI, SYNTHETIC):
+    if faces.digest in (known.DIGEST, SYNTHETIC):
         return FileCheck(NAME, label, path.name, None)
     told = f"readable, {len(faces.images):,} faces of your own; there is no digest to check"
     return FileCheck(NAME, label, path.name, None, told)
