@@ -28,13 +28,16 @@ def balanced(labels: np.ndarray, per_class: int) -> np.ndarray:
 def main() -> None:
     for image_set in SETS.values():
         found = find(image_set.name)
-        if found.edition is not image_set.whole:
+        if len(found.train.images) != image_set.whole.n_train:
             raise SystemExit(f"{image_set.name}: the whole set is needed, found {found.source}")
+        images = {"train": found.train, "test": found.test}
         folder = ROOT / "data" / "mini" / image_set.folders[0]
         folder.mkdir(parents=True, exist_ok=True)
         for array, name in FILES.items():
-            part = array.split("_")[1]
-            content = to_idx(found.arrays[array][balanced(found.arrays[f"y_{part}"], PER_CLASS[part])])
+            kind, part = array.split("_")
+            there = images[part]
+            values = there.images if kind == "x" else there.labels
+            content = to_idx(values[balanced(there.labels, PER_CLASS[part])])
             with replacing(folder / f"{name}.gz") as temporary:
                 # gzip.compress would write another header under another version of Python
                 temporary.write_bytes(zlib.compress(content, level=9, wbits=31))

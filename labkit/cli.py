@@ -65,6 +65,7 @@ def add_run(commands) -> None:
         "--out", type=Path, default=config.ROOT / "reports", metavar="DIR", help="default: reports/"
     )
     run.add_argument("--resume", action="store_true", help="skip what is completed, go on from checkpoints")
+    run.add_argument("--no-faces", action="store_true", help="leave images of people out of the reports")
     run.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each notebook")
     run.set_defaults(command=run_labs)
 
@@ -140,7 +141,15 @@ def run_labs(arguments: argparse.Namespace) -> int:
     from labkit.reports.request import prepare  # here, for nbformat takes a while to import
 
     requests = [
-        prepare(lab, profile, given, arguments.out, timeout=arguments.timeout, resume=arguments.resume)
+        prepare(
+            lab,
+            profile,
+            given,
+            arguments.out,
+            timeout=arguments.timeout,
+            resume=arguments.resume,
+            no_faces=arguments.no_faces,
+        )
         for lab in labs
     ]
 
@@ -176,8 +185,8 @@ def look_after_data(arguments: argparse.Namespace) -> int:
 def data_status(data) -> int:
     """Print which source each set would be read from now, without a download."""
     for found in data.status():
-        edition = found.edition
-        print(f"{found.image_set.name}: {edition.n_train:,} + {edition.n_test:,} images from {found.source}")
+        sizes = f"{len(found.train.images):,} + {len(found.test.images):,}"
+        print(f"{found.name}: {sizes} images from {found.source}")
         for problem in found.problems:
             print(f"    {problem}")
     return 0
@@ -200,7 +209,7 @@ def data_verify(data) -> int:
     """Check every file that is there; exit status 1 if one is not what it should be."""
     checks = data.verify()
     for check in checks:
-        print(f"{check.set_name}: {check.file} in {check.source}: {check.problem or 'right'}")
+        print(f"{check.set_name}: {check.file} in {check.source}: {check.problem or check.told}")
     if not checks:
         print("There are no files to verify; `labkit data fetch` downloads them.")
     return 1 if any(check.problem for check in checks) else 0

@@ -84,6 +84,12 @@ def test_parameters_profile_and_limit_reach_the_run(labs, ran, tmp_path):
     (request,) = ran
     assert dict(request.parameters) == {"seed": 7, "latent_dims": [4, 8], "epochs": 2}
     assert (request.profile, request.timeout, request.out) == ("full", 12.5, tmp_path / "x")
+    assert not request.no_faces
+
+
+def test_faces_are_left_out_when_asked_for(labs, ran):
+    assert main(["run", "--no-faces"]) == 0
+    assert all(request.no_faces for request in ran)
 
 
 @pytest.mark.parametrize(
@@ -146,14 +152,18 @@ def test_data_status_and_verify_say_what_is_there(monkeypatch, capsys):
 
     from labkit import data
 
-    edition = Made(n_train=10_000, n_test=2_000)
-    found = Made(image_set=Made(name="mnist"), edition=edition, source="data/mini", problems=("a bad file",))
+    train, test = Made(images=range(10_000)), Made(images=range(2_000))
+    found = Made(name="mnist", train=train, test=test, source="data/mini", problems=("a bad file",))
     monkeypatch.setattr(data, "status", lambda: [found])
     assert main(["data"]) == 0
     assert "mnist: 10,000 + 2,000 images from data/mini\n    a bad file" in capsys.readouterr().out
     good, bad = (data.FileCheck("mnist", "data/mini", "x.gz", problem) for problem in (None, "wrong magic"))
     monkeypatch.setattr(data, "verify", lambda: [good])
     assert main(["data", "verify"]) == 0
+    own = data.FileCheck("faces", "data/cache", "ck.mat", None, "readable, 12 faces of your own")
+    monkeypatch.setattr(data, "verify", lambda: [good, own])
+    assert main(["data", "verify"]) == 0
+    assert "ck.mat in data/cache: readable, 12 faces of your own" in capsys.readouterr().out
     monkeypatch.setattr(data, "verify", lambda: [good, bad])
     assert main(["data", "verify"]) == 1
     assert "x.gz in data/mini: wrong magic" in capsys.readouterr().out

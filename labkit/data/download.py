@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from labkit.data.catalogue import FILES, SETS, ImageSet
 from labkit.data.idx import DataError, read_bytes, sha256
 
 CONNECT_SECONDS, READ_SECONDS, LOCK_SECONDS = 5, 30, 1800
@@ -15,16 +15,30 @@ LARGEST_DOWNLOAD = 64 * 2**20  # bytes; the largest official file has 26 MB
 CHUNK = 2**14
 
 # Sets that no mirror would give in this process, with the reason: a second call does not
-# wait for the same time-outs again.
+# wait for the same time-outs again. Under ALL stands the set for which there was no network.
 unreachable: dict[str, str] = {}
+ALL = "*"
 
 
 class NoConnectionError(DataError):
     """The mirror was not reached, so that other sets are hardly to be had either."""
 
 
-def fetch(image_set: ImageSet, folder: Path, progress=None) -> str | None:
-    """Download the files of a set that `folder` lacks, or has wrong ones of.
+@dataclass(frozen=True)
+class Wanted:
+    """Files of a set to be downloaded: name → SHA-256 of the bytes, unpacked if the name ends in .gz.
+
+    Each mirror gives the address of every file by name.
+    """
+
+    set_name: str
+    folder: Path
+    files: dict[str, str]
+    mirrors: tuple[dict[str, str], ...]
+
+
+def fetch(wanted: Wanted, progress=None) -> str | None:
+    """Download the files that the folder lacks, or has wrong ones of.
 
     Returns the mirror's host, or None when another process has brought them meanwhile.
 
@@ -34,54 +48,55 @@ def fetch(image_set: ImageSet, folder: Path, progress=None) -> str | None:
     Raises:
         DataError: no mirror gave the files, or the folder cannot be written.
     """
-    if image_set.name in unreachable:
-        raise DataError(unreachable[image_set.name])
+    name, folder = wanted.set_name, wanted.folder
+    if ALL in unreachable:
+        unreachable.setdefault(name, f"no download of {name} (there was no network for {unreachable[ALL]})")
+    if name in unreachable:
+        raise DataError(unreachable[name])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f".{image_set.name}.lock", timeout=LOCK_SECONDS):
-            return fetch_locked(image_set, folder, progress)
+        with FileLock(folder.parent / f".{name}.lock", timeout=LOCK_SECONDS):
+            return fetch_locked(wanted, progress)
     except Timeout as error:
-        raise DataError(f"another process has been downloading {image_set.name} for too long") from error
+        raise DataError(f"another process has been downloading {name} for too long") from error
     except OSError as error:
         raise DataError(f"data/cache cannot be written: {error.strerror or error}") from error
 
 
-def fetch_locked(image_set, folder, progress) -> str | None:
+def fetch_locked(wanted: Wanted, progress) -> str | None:
     """Try mirror after mirror for the files that are not there, or not right."""
-    digests = {folder / f"{name}.gz": image_set.whole.digests[array] for array, name in FILES.items()}
-    wanted = [path for path, digest in digests.items() if not path.exists() or problem_of(path, digest)]
-    if not wanted:
+    paths = {name: wanted.folder / name for name in wanted.files}
+    left = [n for n, path in paths.items() if not path.exists() or problem_of(path, wanted.files[n])]
+    if not left:
         return None
     failures = {}
-    for mirror in image_set.mirrors:
-        host = urlsplit(mirror).netloc
+    for mirror in wanted.mirrors:
+        host = urlsplit(mirror[left[0]]).netloc
         try:
-            while wanted:
-                fetch_file(f"{mirror}{wanted[0].name}", wanted[0], digests[wanted[0]], progress)
-                del wanted[0]
+            while left:
+                fetch_file(mirror[left[0]], paths[left[0]], wanted.files[left[0]], progress)
+                del left[0]
             return host
         except DataError as error:
             failures[host] = error
-    raise DataError(remember(image_set, failures))
+    raise DataError(remember(wanted.set_name, failures))
 
 
-def remember(image_set: ImageSet, failures: dict[str, DataError]) -> str:
+def remember(set_name: str, failures: dict[str, DataError]) -> str:
     """Note that the set, or with no network every set, cannot be had; return why."""
     reasons = "; ".join(f"{host}: {error}" for host, error in failures.items())
-    message = f"no download of {image_set.name} ({reasons})"
-    unreachable[image_set.name] = message
+    unreachable[set_name] = f"no download of {set_name} ({reasons})"
     if failures and all(isinstance(error, NoConnectionError) for error in failures.values()):
-        for name in SETS:
-            unreachable.setdefault(name, f"no download of {name} (there was no network for {image_set.name})")
-    return message
+        unreachable.setdefault(ALL, set_name)
+    return unreachable[set_name]
 
 
 def fetch_file(url: str, path: Path, digest: str, progress=None) -> None:
-    """Download one .gz file to `path`, going on from an earlier attempt at the same mirror.
+    """Download one file to `path`, going on from an earlier attempt at the same mirror.
 
     Raises DataError when it does not come or is not the file it should be.
     """
-    part = path.with_name(f"{path.stem}.{urlsplit(url).hostname}.part.gz")
+    part = path.with_name(f"{path.stem}.{urlsplit(url).hostname}.part{path.suffix}")
     resumed = part.exists()
     transfer(url, part, progress)
     problem = problem_of(part, digest)

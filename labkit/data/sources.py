@@ -1,45 +1,25 @@
-"""Where the files of an image set may lie, in the order of the search."""
+"""Sets of IDX files (MNIST, Fashion-MNIST): finding, fetching and verifying them."""
 
 from __future__ import annotations
 
-import os
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from labkit.config import ROOT, did_you_mean
-from labkit.data import download
+from labkit.data import download, places
 from labkit.data.catalogue import FILES, SETS, Edition, ImageSet
 from labkit.data.idx import IMAGES, LABELS, DataError, parse_idx, read_bytes, read_npz, sha256, to_idx
+from labkit.data.places import FileCheck, Found, Part, set_aside
 
-CACHE = ROOT / "data" / "cache"
-MINI = ROOT / "data" / "mini"
 BUNDLED = "subset bundled in data/mini"
-SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
+# In a folder that was given directly the files of one set are met when another is looked for.
+OF_ANOTHER_SET = "is a true file of another set"
 
 
 class NotThere(Exception):  # noqa: N818 - no error: the search goes on
     """A source that does not have the set."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A set as it was found: uint8 arrays, which edition, where, and what went wrong before."""
-
-    image_set: ImageSet
-    edition: Edition
-    arrays: dict[str, np.ndarray] = field(repr=False)
-    source: str
-    problems: tuple[str, ...] = ()
-
-
-def get_set(name: str) -> ImageSet:
-    """The catalogue's entry. Raises DataError, with the nearest name, if there is none."""
-    if name not in SETS:
-        raise DataError(f"no image set {name!r}{did_you_mean(str(name).lower(), SETS)}")
-    return SETS[name]
 
 
 def folders(image_set: ImageSet) -> Iterator[tuple[str, Path]]:
@@ -47,44 +27,13 @@ def folders(image_set: ImageSet) -> Iterator[tuple[str, Path]]:
 
     Labels are symbolic, so that a report names no machine's paths.
     """
-    roots = [("data/cache", CACHE), *(("system", path) for path in SYSTEM), ("Keras cache", keras_home())]
-    if own := own_root():
-        roots.insert(0, ("$LABKIT_DATA", own))
+    system = (("system", path) for path in places.SYSTEM)
+    roots = [*places.own_and_cache(), *system, ("Keras cache", places.keras_home())]
     for label, root in roots:
         for sub in image_set.folders:
             yield f"{label}/{sub}" if label.startswith("$") else label, root / sub
         if label.startswith(("$", "Keras")):
             yield label, root
-
-
-def own_root() -> Path | None:
-    """The folder that `$LABKIT_DATA` names, from the current folder or else the project's.
-
-    The second is for a kernel, whose current folder is its notebook's.
-    """
-    name = os.environ.get("LABKIT_DATA")
-    if not name:
-        return None
-    path = Path(name).expanduser()
-    return next(filter(is_folder, (path, ROOT / path)), path)
-
-
-def is_folder(path: Path) -> bool:
-    """Whether `path` is a folder, as far as this process may know."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
-
-
-def offline() -> bool:
-    """Whether `$LABKIT_OFFLINE` forbids downloads."""
-    return os.environ.get("LABKIT_OFFLINE", "0") not in ("", "0")
-
-
-def keras_home() -> Path:
-    """Folder in which Keras keeps its data sets."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
 
 
 def find(name: str, *, only_look: bool = False) -> Found:
@@ -97,47 +46,111 @@ def find(name: str, *, only_look: bool = False) -> Found:
     Raises:
         DataError: no source has it; the message lists each and why it would not do.
     """
-    image_set = get_set(name)
-    problems = missing_root()
+    image_set = SETS[name]
+    problems = places.missing_root()
     for label, folder in folders(image_set):
-        if found := look_in(image_set, label, folder, problems, keep_bad=only_look):
-            return found
-    if not (only_look or offline()):
-        cache = CACHE / image_set.folders[0]
+        if hit := look_in(image_set, label, folder, problems, keep_bad=only_look):
+            return found(image_set, *hit, label, problems)
+    if not (only_look or places.offline()):
+        cache = places.CACHE / image_set.folders[0]
         try:
-            host = download.fetch(image_set, cache)
+            host = download.fetch(wanted(image_set))
             label = f"download from {host}" if host else "data/cache"
-            if found := look_in(image_set, label, cache, problems):
-                return found
+            if hit := look_in(image_set, label, cache, problems):
+                return found(image_set, *hit, label, problems)
         except DataError as error:
             problems.append(str(error))
-    mini = MINI / image_set.folders[0]
-    if found := look_in(image_set, BUNDLED, mini, problems, keep_bad=True):
-        return found
-    raise DataError(f"{name} was found nowhere:\n  " + "\n  ".join(why_nowhere(image_set, problems)))
-
-
-def why_nowhere(image_set: ImageSet, problems: list[str]) -> list[str]:
-    """A line for each source tried: what was wrong there, or that the set is not there."""
+    mini = places.MINI / image_set.folders[0]
+    if hit := look_in(image_set, BUNDLED, mini, problems, keep_bad=True):
+        return found(image_set, *hit, BUNDLED, problems)
     labels = dict.fromkeys([*(label for label, _ in folders(image_set)), BUNDLED])
-    silent = [label for label in labels if not any(p.startswith(f"{label}: ") for p in problems)]
-    off = ["download: switched off by LABKIT_OFFLINE"] if offline() else []
-    return [*(f"{label}: not there" for label in silent), *off, *problems]
+    raise DataError(places.nowhere(name, labels, problems))
 
 
-def missing_root() -> list[str]:
-    """A warning when `$LABKIT_DATA` is set but is no folder."""
-    own = own_root()
-    missing = own is not None and not is_folder(own)
-    return ["$LABKIT_DATA is set, but is no folder that can be opened"] if missing else []
+def found(image_set: ImageSet, edition: Edition, arrays, source: str, problems: list[str]) -> Found:
+    """What was found, for `load`; the digest is taken over the files' own."""
+    whole, remarks = image_set.whole, []
+    if edition is not whole:
+        sizes = f"{edition.n_train:,} + {edition.n_test:,} of {whole.n_train:,} + {whole.n_test:,}"
+        remarks.append(f"a subset: {sizes} images")
+    return Found(
+        name=image_set.name,
+        train=Part(arrays["x_train"], arrays["y_train"]),
+        test=Part(arrays["x_test"], arrays["y_test"]),
+        class_names=image_set.class_names,
+        digest=hashlib.sha256("".join(edition.digests.values()).encode()).hexdigest(),
+        source=source,
+        remarks=tuple(remarks),
+        problems=tuple(problems),
+    )
+
+
+def sizes(name: str) -> tuple[int, int]:
+    """Training and test images of the whole set."""
+    return SETS[name].whole.n_train, SETS[name].whole.n_test
+
+
+def wanted(image_set: ImageSet) -> download.Wanted:
+    """The files of the whole set as they can be downloaded, into data/cache."""
+    files = {f"{name}.gz": image_set.whole.digests[array] for array, name in FILES.items()}
+    mirrors = tuple({name: f"{mirror}{name}" for name in files} for mirror in image_set.mirrors)
+    return download.Wanted(image_set.name, places.CACHE / image_set.folders[0], files, mirrors)
+
+
+def fetch(name: str, progress=None) -> str:
+    """Bring a set into data/cache, whole; say what was done and which bad files were met."""
+    image_set, problems = SETS[name], []
+    folder = places.CACHE / image_set.folders[0]
+    hit = look_in(image_set, "data/cache", folder, problems)
+    host = None
+    if hit is None or hit[0] is not image_set.whole:
+        host = download.fetch(wanted(image_set), progress)
+    done = f"downloaded from {host}, digests right" if host else "already in data/cache"
+    return "; ".join([f"{name}: {done}", *problems])
+
+
+def verify(name: str) -> list[FileCheck]:
+    """Check every file of the set that the search would meet; nothing is changed."""
+    image_set = SETS[name]
+    mini = places.MINI / image_set.folders[0]
+    where = [*folders(image_set), ("data/mini", mini)]
+    return [check for label, folder in where for check in check_folder(image_set, label, folder)]
+
+
+def check_folder(image_set: ImageSet, label: str, folder: Path) -> list[FileCheck]:
+    """Check the set's files in one folder, whether all four are there or not."""
+    try:
+        paths = files_in(image_set, folder)
+    except OSError as error:
+        return [FileCheck(image_set.name, label, "the folder", f"cannot be read: {error.strerror}")]
+    checks = []
+    for path in dict.fromkeys(paths.values()):
+        problem = problem_of(image_set, path, [array for array in paths if paths[array] == path])
+        if problem != OF_ANOTHER_SET:
+            checks.append(FileCheck(image_set.name, label, path.name, problem))
+    return checks
+
+
+def problem_of(image_set: ImageSet, path: Path, arrays: list[str]) -> str | None:
+    """What is wrong with a file of the set, or None."""
+    try:
+        content = read_file(path, arrays)
+    except DataError as error:
+        return str(error)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    digests = {array: sha256(to_idx(values)) for array, values in content.items()}
+    wrong = [a for a, digest in digests.items() if digest not in {e.digests[a] for e in image_set.editions}]
+    if wrong and known_digests().issuperset(digests.values()):
+        return OF_ANOTHER_SET
+    return f"{', '.join(wrong)} has a wrong SHA-256" if wrong else None
 
 
 def look_in(image_set: ImageSet, label: str, folder: Path, problems: list[str], *, keep_bad=False):
-    """The set as found in one folder, or None, with what was wrong there added to `problems`."""
+    """Edition and arrays as found in one folder, or None, with what was wrong there added to `problems`."""
     here: list[str] = []
     try:
-        found = read_folder(image_set, folder, here, keep_bad=keep_bad)
-        return Found(image_set, *found, label, tuple(problems))
+        return read_folder(image_set, folder, here, keep_bad=keep_bad)
     except NotThere:
         problems += [f"{label}: {problem}" for problem in here]
         return None
@@ -223,12 +236,3 @@ def judge(image_set: ImageSet, arrays) -> tuple[Edition | None, list[str]]:
 def known_digests() -> set[str]:
     """The digests of all files of all sets."""
     return {d for image_set in SETS.values() for e in image_set.editions for d in e.digests.values()}
-
-
-def set_aside(path: Path) -> str:
-    """Rename a bad file to *.corrupt, so that the next search does not meet it again."""
-    try:
-        path.rename(path.with_name(path.name + ".corrupt"))
-        return f"; set aside as {path.name}.corrupt"
-    except OSError as error:
-        return f"; left where it is ({error.strerror})"

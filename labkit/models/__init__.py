@@ -8,6 +8,7 @@ from labkit.models.dense import dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
 from labkit.models.gan import GAN, gradient_penalty
 from labkit.models.layers import dense_layers
+from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 
 __all__ = [
@@ -27,5 +28,8 @@ __all__ = [
     "dense_layers",
     "dense_vae",
     "gradient_penalty",
+    "pooled_discriminator",
+    "pooled_encoder",
     "reparameterize",
+    "upsampling_decoder",
 ]

@@ -4,6 +4,7 @@ runner      one notebook in a process of its own, supervised   (worker, process,
 record      what happened, as it is written to run.json        (texts)
 metrics     the notebook's own figures                         labkit.reports.save_metrics
 html        the executed notebook as one page                  (mathml, handouts, template/)
+people      images of people left out of a page that is to be published
 publish     results put in place file by file                  (files, index)
 progress    what the terminal shows meanwhile
 

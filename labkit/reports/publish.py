@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 
-from labkit.reports import html, index
+from labkit.reports import html, index, people
 from labkit.reports.files import read_json, to_json
 from labkit.reports.notebook import figures, mend
 from labkit.reports.record import RunRecord
@@ -39,6 +39,8 @@ def publish(
     metrics = clean_texts(metrics, clean)
     try:
         notebook = mend(notebook, record, clean)
+        if record.people == people.LEFT_OUT:
+            people.leave_out(notebook)
         page, warnings = html.render(notebook, record, metrics)
         record = replace(record, warnings=[*record.warnings, *warnings])
         files, pictures = written(record, metrics, notebook, page), figures(notebook)

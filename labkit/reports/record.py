@@ -27,7 +27,8 @@ class RunRecord:
 
     `cells` has an entry for each code cell: index among all cells of the notebook, id,
     status (ran, failed, interrupted, not run) and seconds. `parameters` are the runner's;
-    `parameters_in_notebook` stands only where the notebook's own were others.
+    `parameters_in_notebook` stands only where the notebook's own were others. `people` is
+    "shown" or "left out" where the data are images of people, else empty.
     """
 
     lab: str
@@ -47,6 +48,7 @@ class RunRecord:
     peak_memory_mb: int | None = None
     seed: int | None = None
     data: list[dict[str, Any]] = field(default_factory=list)
+    people: str = ""
     accelerator: str = "none recorded"
     processor: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str | None] = field(default_factory=dict)

@@ -13,6 +13,7 @@ import nbformat
 from labkit import __version__
 from labkit.config import ConfigError, Lab, did_you_mean, resolve
 from labkit.reports import notebook as notebooks
+from labkit.reports import people
 from labkit.reports.files import read_json
 
 # Seconds that a run of one notebook may take, by profile.
@@ -24,7 +25,8 @@ class Request:
     """What to run and how. Made by `prepare`, which checks the parameters.
 
     `given` are the parameters that were asked for, `parameters` all of them as resolved,
-    `cells` the code cells; `threads` None leaves TensorFlow's thread count alone.
+    `cells` the code cells; `threads` None leaves TensorFlow's thread count alone;
+    `no_faces` leaves images of people out of the report.
     """
 
     lab: Lab
@@ -38,6 +40,7 @@ class Request:
     cell_timeout: float | None = None
     threads: int | None = None
     resume: bool = False
+    no_faces: bool = False
 
     @property
     def work(self) -> Path:
@@ -98,6 +101,8 @@ def as_json(value: Any) -> Any:
 def is_done(request: Request) -> bool:
     """Whether a completed run of the very same kind is in place already."""
     last = read_json(request.place / "run.json") or {}
+    if last.get("people") == (people.SHOWN if request.no_faces else people.LEFT_OUT):
+        return False
     return last.get("status") == "completed" and (
         last.get("profile"),
         last.get("parameters"),

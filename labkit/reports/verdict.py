@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from labkit.reports import people
 from labkit.reports import record as records
 from labkit.reports.metrics import MetricsError, read_metrics
 from labkit.reports.notebook import CodeCell
@@ -82,7 +83,7 @@ def facts_as_told(request: Request) -> dict[str, Any]:
         "parameters": parameters,
         "parameters_in_notebook": next((other for other in told if differ(other, parameters)), None),
         "seed": parameters.get("seed"),
-        "data": records.facts_of(facts, "data"),
+        **people.told(records.facts_of(facts, "data"), request.no_faces),
         "accelerator": records.accelerator(facts),
     }
 

@@ -1,0 +1,262 @@
+"""Faces: one's own CK file first, else the Olivetti faces, else the rendered ones of the project.
+
+The Cohn-Kanade set is licensed, so that nothing can download it. A user's file is never
+renamed, and one that cannot be used stops the search: it is there to be used. The Olivetti
+faces (F. Samaria & A. Harter, 1994; AT&T Laboratories Cambridge) and the rendered faces are
+known by the digest of their images, whatever file they come in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from labkit.config import did_you_mean
+from labkit.data import download, places
+from labkit.data import olivetti as known
+from labkit.data.faces import Faces, held_out, read_faces
+from labkit.data.idx import DataError
+from labkit.data.layouts import Reading
+from labkit.data.places import FileCheck, Found, Part, set_aside
+
+NAME = "faces"
+SYNTHETIC = (
+    "3b3f208ef1f00b6e358629ffe324ca5173391eb4025c5062101628f91a2c0748"  # of the images in data/mini/faces
+)
+BUNDLED = "rendered faces bundled in data/mini"
+STAND_IN = "in place of CK, which is licensed: put your own .mat file into data/cache/faces/"
+
+
+def find(name: str = NAME, *, only_look: bool = False, **reading) -> Found:
+    """Search for faces: a file of one's own, Olivetti, the rendered ones.
+
+    Args:
+        only_look: change nothing: no download, and bad files stay where they are.
+        reading: how a file of one's own is to be read, see `labkit.data.layouts.Reading`.
+
+    Raises:
+        DataError: a file of one's own cannot be used, or nothing was found at all.
+        TypeError, ValueError: an argument of `reading` that does not exist or fit.
+    """
+    wish = as_reading(reading)
+    problems = places.missing_root()
+    olivetti: list[tuple[str, Faces]] = []
+    for label, folder in own_folders():
+        own = look_in(label, folder, wish, problems, olivetti, keep_bad=only_look)
+        if own:
+            return own_found(*own, problems)
+    if wish.file:
+        raise DataError(f"there is no {wish.file} in {' or '.join(label for label, _ in own_folders())}")
+    if reading:
+        problems.append(f"{', '.join(reading)}: not used, for there is no .mat file of your own")
+    olivetti += elsewhere(problems) if not olivetti else []
+    if not olivetti and not (only_look or places.offline()):
+        olivetti += downloaded(problems)
+    if olivetti:
+        return olivetti_found(*olivetti[0], problems)
+    return bundled(problems)
+
+
+def as_reading(options: dict) -> Reading:
+    """The arguments as a Reading. Raises TypeError, with the nearest name, for one that it has not."""
+    names = {field.name for field in fields(Reading)}
+    for option in options:
+        if option not in names:
+            raise TypeError(f"load('faces') takes no {option!r}{did_you_mean(option, names)}")
+    return Reading(**options)
+
+
+def sizes(name: str = NAME) -> tuple[None, None]:
+    """Training and test images of the whole set: not known before a file is found."""
+    return None, None
+
+
+def own_folders() -> list[tuple[str, Path]]:
+    """Label and folder of the places for files of one's own."""
+    return [
+        (f"{label}/{NAME}" if label.startswith("$") else label, root / NAME)
+        for label, root in places.own_and_cache()
+    ]
+
+
+def mat_files(folder: Path) -> list[Path]:
+    """The .mat files in a folder, by name. Raises DataError if it cannot be opened."""
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() == ".mat" and path.is_file()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}") from error
+    return sorted(found)
+
+
+def look_in(label, folder, wish: Reading, problems, olivetti, *, keep_bad) -> tuple[str, Path, Faces] | None:
+    """A user's own file in the folder, or None; Olivetti's, met on the way, goes into `olivetti`.
+
+    Raises DataError when the user's file cannot be read or when there are two.
+    """
+    try:
+        paths = mat_files(folder)
+    except DataError as error:
+        problems.append(f"{label}: {error}")
+        return None
+    own = []
+    for path in paths:
+        if path.name == known.FILE and wish.file is None:
+            if faces := true_olivetti(label, path, problems, keep_bad=keep_bad):
+                olivetti.append((label, faces))
+        elif wish.file in (None, path.name):
+            faces = read_own(label, path, wish)
+            if faces.digest == known.DIGEST:
+                olivetti.append((label, faces))
+            else:
+                own.append((label, path, faces))
+    if len(own) > 1:
+        names = ", ".join(path.name for _, path, _ in own)
+        raise DataError(f"{label} has several files of faces: {names}; say file={own[0][1].name!r}")
+    return own[0] if own else None
+
+
+def read_own(label: str, path: Path, wish: Reading) -> Faces:
+    """A user's file. Raises DataError, which says where it lies and what to do."""
+    try:
+        return read_faces(path, wish)
+    except DataError as error:
+        raise DataError(f"{label}: {error}") from error
+    except OSError as error:
+        raise DataError(f"{label}: {path.name} cannot be read: {error.strerror}") from error
+
+
+def true_olivetti(label: str, path: Path, problems: list[str], *, keep_bad: bool) -> Faces | None:
+    """The Olivetti faces in a file of that name; if it has other images it is set aside, and None."""
+    try:
+        problem, faces = known.problem_of(path)
+    except OSError as error:
+        problems.append(f"{label}: {path.name} cannot be read: {error.strerror}")
+        return None
+    if problem:
+        problems.append(f"{label}: {problem}{'' if keep_bad else set_aside(path)}")
+    return faces
+
+
+def elsewhere(problems: list[str]) -> list[tuple[str, Faces]]:
+    """The Olivetti faces among other libraries' files; these are never renamed."""
+    for label, path in known.library_files():
+        if path.is_file() and (faces := true_olivetti(label, path, problems, keep_bad=True)):
+            return [(label, faces)]
+    return []
+
+
+def downloaded(problems: list[str]) -> list[tuple[str, Faces]]:
+    """The Olivetti faces from scikit-learn's source, kept in data/cache."""
+    try:
+        host = download.fetch(known.wanted(NAME))
+    except DataError as error:
+        problems.append(str(error))
+        return []
+    label = f"download from {host}" if host else "data/cache"
+    faces = true_olivetti(label, places.CACHE / NAME / known.FILE, problems, keep_bad=False)
+    return [(label, faces)] if faces else []
+
+
+def own_found(label: str, path: Path, faces: Faces, problems: list[str]) -> Found:
+    """A user's own faces, taken to be licensed unless they are the rendered ones."""
+    rendered = faces.digest == SYNTHETIC
+    told = "rendered faces of no real person" if rendered else (
+        "images of people from a file of your own, taken as licensed: do not publish them "
+        "(labkit run --no-faces makes a page without them)"
+    )  # fmt: skip
+    source = f"{label}, {path.name}"
+    return split(faces, source, "" if rendered else "licensed", [told, *faces.remarks], problems)
+
+
+def olivetti_found(label: str, faces: Faces, problems: list[str]) -> Found:
+    """The Olivetti faces: 40 people with ten images each, in a row; who it is is the label."""
+    people = np.repeat(np.arange(40), 10)
+    names = tuple(f"person {i + 1}" for i in range(40))
+    faces = replace(faces, labels=people, class_names=names, subjects=people)
+    return split(faces, label, "open", [f"Olivetti faces, {STAND_IN}"], problems)
+
+
+def bundled(problems: list[str]) -> Found:
+    """The rendered faces. Raises DataError, with every place that was searched, if they are not there."""
+    for path in mat_files(places.MINI / NAME):
+        try:
+            faces = read_faces(path)
+        except DataError as error:
+            problems.append(f"{BUNDLED}: {error}")
+            continue
+        if faces.digest == SYNTHETIC:
+            return split(faces, BUNDLED, "", [f"rendered faces of no real person, {STAND_IN}"], problems)
+        problems.append(f"{BUNDLED}: {path.name} has images with a wrong SHA-256")
+    labels = [label for label, _ in (*own_folders(), *known.library_files())]
+    raise DataError(places.nowhere(NAME, dict.fromkeys([*labels, BUNDLED]), problems))
+
+
+def split(faces: Faces, source: str, people: str, remarks: list[str], problems: list[str]) -> Found:
+    """Faces divided into training and test images; without labels the subjects are the classes."""
+    n = len(faces.images)
+    labels, names = faces.labels, faces.class_names
+    if labels is None:
+        labels = np.zeros(n, np.int64) if faces.subjects is None else faces.subjects
+        names = tuple(f"person {i + 1}" for i in range(int(labels.max()) + 1)) if labels.any() else ("face",)
+    test, told = held_out(n, faces.subjects)
+
+    def part(chosen: np.ndarray) -> Part:
+        subjects = None if faces.subjects is None else faces.subjects[chosen]
+        factors = {name: values[chosen] for name, values in faces.factors.items()}
+        return Part(faces.images[chosen], labels[chosen], subjects, factors)
+
+    return Found(
+        name=NAME,
+        train=part(~test),
+        test=part(test),
+        class_names=names,
+        digest=faces.digest,
+        source=source,
+        remarks=(*remarks, told),
+        problems=tuple(problems),
+        people=people,
+    )
+
+
+def fetch(name: str = NAME, progress=None) -> str:
+    """Bring the Olivetti faces into data/cache unless they are there; say what was done."""
+    problems: list[str] = []
+    path = places.CACHE / NAME / known.FILE
+    if path.is_file() and true_olivetti("data/cache", path, problems, keep_bad=False):
+        return f"{NAME}: Olivetti already in data/cache"
+    host = download.fetch(known.wanted(NAME), progress)
+    done = f"downloaded from {host}, digest right" if host else "already in data/cache"
+    return "; ".join([f"{NAME}: Olivetti {done}", *problems])
+
+
+def verify(name: str = NAME) -> list[FileCheck]:
+    """Check every file of faces that the search would meet; nothing is changed."""
+    checks = []
+    for label, folder in [*own_folders(), ("data/mini", places.MINI / NAME)]:
+        try:
+            checks += [check(label, path) for path in mat_files(folder)]
+        except DataError as error:
+            checks.append(FileCheck(NAME, label, "the folder", str(error)))
+    return checks + [check(label, path) for label, path in known.library_files() if path.is_file()]
+
+
+def check(label: str, path: Path) -> FileCheck:
+    """Check one file: the known ones by digest, a user's own by reading it."""
+    try:
+        if path.name in (known.FILE, known.PACKED):
+            return FileCheck(NAME, label, path.name, known.problem_of(path)[0])
+        faces = read_faces(path)
+    except DataError as error:
+        return FileCheck(NAME, label, path.name, str(error))
+    except OSError as error:
+        return FileCheck(NAME, label, path.name, f"cannot be read: {error.strerror}")
+    if label == "data/mini" and faces.digest != SYNTHETIC:
+        return FileCheck(NAME, label, path.name, "has images with a wrong SHA-256")
+    if faces.digest in (known.DIGEST, SYNTHETIC):
+        return FileCheck(NAME, label, path.name, None)
+    told = f"readable, {len(faces.images):,} faces of your own; there is no digest to check"
+    return FileCheck(NAME, label, path.name, None, told)

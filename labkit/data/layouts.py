@@ -1,0 +1,258 @@
+"""Which variable of a MATLAB file holds the images, and how it holds them.
+
+A file may be laid out in many ways, and some cannot be told apart by their shapes. What was
+taken is said in remarks, with the argument that chooses otherwise (`Reading`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from labkit.data.idx import DataError
+from labkit.data.matfile import Unread
+
+SIDE = 64  # pixels of the side that labs use
+LEAST_SIDE, WIDEST = 16, 3.0  # pixels of an image's side; longest side to shortest
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file of one's own is to be read; what is None is found from the file.
+
+    Args:
+        file: name of the .mat file, where there are several.
+        variable: name of the images' variable; "s.faces" is the field of a struct.
+        axis: its dimension that counts the images: 0 is the first, -1 the last.
+        shape: (height, width) of an image whose pixels lie in one row or column.
+        order: how these pixels run: "F" column by column, as MATLAB's `A(:)`; "C" row by row.
+        transpose: swap rows and columns of every image.
+        labels, subjects: name of the variable with one value an image; "" for none.
+    """
+
+    file: str | None = None
+    variable: str | None = None
+    axis: int | None = None
+    shape: tuple[int, int] | None = None
+    order: str = "F"
+    transpose: bool = False
+    labels: str | None = None
+    subjects: str | None = None
+
+    def __post_init__(self):
+        if self.order not in ("F", "C"):
+            raise ValueError(
+                f"order is {self.order!r}; 'F' (column by column) or 'C' (row by row) was expected"
+            )
+        if self.axis not in (None, 0, 1, 2, 3, -1):
+            raise ValueError(f"axis is {self.axis!r}; the number of a dimension, 0 to 3 or -1, was expected")
+        if self.shape is not None and not (
+            len(self.shape) == 2 and all(isinstance(n, int) and n > 0 for n in self.shape)
+        ):
+            raise ValueError(f"shape is {self.shape!r}; (height, width) in pixels was expected")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way to read an array: `axis` counts `n` images of `height`×`width`, their pixels flat or not."""
+
+    axis: int
+    n: int
+    height: int
+    width: int
+    flat: bool
+
+    def __str__(self) -> str:
+        return f"{self.n:,} images of {self.height}×{self.width}"
+
+
+def flattened(variables: dict[str, object], start: str = "") -> dict[str, object]:
+    """Structs opened: {"s": {"faces": a}} → {"s.faces": a}."""
+    found: dict[str, object] = {}
+    for name, value in variables.items():
+        if isinstance(value, dict):
+            found |= flattened(value, f"{start}{name}.")
+        else:
+            found[f"{start}{name}"] = value
+    return found
+
+
+def described(name: str, value: object) -> str:
+    """A variable for an error message: "faces 4096×400 uint8"."""
+    if isinstance(value, np.ndarray):
+        return f"{name} {'×'.join(map(str, value.shape))} {value.dtype}"
+    if isinstance(value, Unread):
+        return f"{name} ({value.what})"
+    return f"{name} (cell array of {len(value)})" if isinstance(value, list) else f"{name} (text)"
+
+
+def all_described(variables: dict[str, object]) -> str:
+    """The variables found, for an error message."""
+    return "; ".join(described(*item) for item in variables.items()) or "nothing at all"
+
+
+def squeezed(array: np.ndarray) -> np.ndarray:
+    """The array without dimensions of 1 beyond the third: (n, h, w, 1) → (n, h, w)."""
+    ones = [i for i, n in enumerate(array.shape) if n == 1 and i > 0]
+    return array if array.ndim <= 3 or array.ndim - len(ones) != 3 else array.squeeze(tuple(ones))
+
+
+def layouts(array: np.ndarray, reading: Reading) -> list[Layout]:
+    """Every way in which an array of numbers can hold images, a single one included."""
+    array = squeezed(array)
+    if array.ndim == 2:
+        found = [flat_layout(array.shape, axis, reading.shape) for axis in (1, 0)]
+    elif array.ndim == 3:
+        a, b, c = array.shape
+        found = [Layout(2, c, a, b, False), Layout(0, a, b, c, False)]
+    else:
+        found = []
+    wanted = None if reading.axis is None else reading.axis % array.ndim
+    return [x for x in found if x and is_image(x, reading) and wanted in (None, x.axis)]
+
+
+def flat_layout(shape, axis: int, image_shape) -> Layout | None:
+    """Images of `image_shape`, or else square ones, as the rows (axis 0) or columns (1) of a matrix."""
+    pixels = shape[1 - axis]
+    height, width = image_shape or (math.isqrt(pixels),) * 2
+    return Layout(axis, shape[axis], height, width, True) if height * width == pixels else None
+
+
+def is_image(layout: Layout, reading: Reading) -> bool:
+    """Whether the size is one that a picture of a face can have."""
+    shape = layout.height, layout.width
+    if reading.shape is not None:
+        return shape == tuple(reading.shape)
+    return min(shape) >= LEAST_SIDE and max(shape) <= WIDEST * min(shape)
+
+
+def cell_images(value: object) -> list[np.ndarray] | None:
+    """The images of a cell array, or None if that is not what it holds."""
+    if not isinstance(value, list) or not value:
+        return None
+    images = [np.squeeze(item) if isinstance(item, np.ndarray) else None for item in value]
+    fits = all(
+        x is not None and x.ndim == 2 and is_image(Layout(0, 1, *x.shape, False), Reading()) for x in images
+    )
+    return images if fits else None
+
+
+def choose_variable(variables: dict[str, object], reading: Reading) -> tuple[str, list[str]]:
+    """Name of the images' variable, and a remark if others could have been meant.
+
+    Raises DataError when there is none, or when two fit equally; all that was found is named.
+    """
+    if reading.variable is not None:
+        if reading.variable not in variables:
+            raise DataError(f"has no variable {reading.variable!r}; it has {all_described(variables)}")
+        return reading.variable, []
+    sizes = {name: size for name, value in variables.items() if (size := image_size(value, reading))}
+    if not sizes:
+        raise DataError(why_no_images(variables))
+    name = max(sizes, key=lambda name: sizes[name][0])
+    others = [other for other in sizes if other != name]
+    rivals = [o for o in others if sizes[o][1] & sizes[name][1] or 4 * sizes[o][0] > sizes[name][0]]
+    if rivals:
+        fit = "; ".join(described(x, variables[x]) for x in (name, *rivals))
+        raise DataError(f"has several variables that could be the images: {fit}; say variable={name!r}")
+    also = [f"variable={other!r} reads {described(other, variables[other])}" for other in others]
+    return name, also
+
+
+def image_size(value: object, reading: Reading) -> tuple[int, set] | None:
+    """Number of values and possible image sizes of a variable that can hold two images or more."""
+    if images := cell_images(value):
+        return (sum(x.size for x in images), {x.shape for x in images}) if len(images) > 1 else None
+    found = (
+        [x for x in layouts(value, reading) if x.n > 1]
+        if isinstance(value, np.ndarray) and value.size
+        else []
+    )
+    return (value.size, {(x.height, x.width) for x in found}) if found else None
+
+
+def why_no_images(variables: dict[str, object]) -> str:
+    """The error when nothing is a set of images; a single image and colour are told apart."""
+    for name, value in variables.items():
+        array = value if isinstance(value, np.ndarray) else np.zeros(0)
+        if isinstance(value, list) and len(value) == 1 and cell_images(value):
+            return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
+        if array.ndim == 4 and 3 in array.shape:
+            return f"holds colour images, {described(name, value)}; make them grey first (rgb2gray in MATLAB)"
+        flat = array.ndim == 2 and 1 in array.shape and math.isqrt(array.size) ** 2 == array.size >= 256
+        plane = [n for n in array.shape if n > 1]
+        if flat or (array.ndim > 1 and len(plane) == 2 and min(plane) >= LEAST_SIDE and is_plane(plane)):
+            return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
+    return (
+        f"has no variable that can be images; it has {all_described(variables)}. Images are (n, h·w), "
+        "(h·w, n), (h, w, n), (n, h, w) or a cell array of (h, w); of flat images that are not square "
+        "say shape=(height, width)"
+    )
+
+
+def is_plane(plane) -> bool:
+    """Whether two sides could be those of one picture."""
+    return max(plane) <= WIDEST * min(plane)
+
+
+def choose_layout(name: str, array, counts: set[int], reading: Reading) -> tuple[Layout, list[str]]:
+    """How the array is read, and remarks on what it could also have been.
+
+    The number of labels decides, then a side of 64, then squareness, and last smoothness:
+    pixels read in a wrong order are noise.
+    """
+    found = layouts(array, reading)
+    if not found or all(x.n < 2 for x in found):
+        single = found and all(x.n < 2 for x in found)
+        what = "holds a single image" if single else "cannot be images"
+        raise DataError(f"{described(name, array)} {what} {asked(reading)}".rstrip())
+    found = [x for x in found if x.n > 1]
+    left = found
+    for test in (
+        lambda x: x.n in counts,
+        lambda x: x.height == x.width == SIDE,
+        lambda x: x.height == x.width,
+    ):
+        left = [x for x in left if test(x)] or left
+    chosen = min(left, key=lambda x: roughness(arranged(array, replace_order(reading), x)))
+    return chosen, [f"{name} could also be {x}: axis={x.axis} reads it so" for x in found if x != chosen]
+
+
+def asked(reading: Reading) -> str:
+    """What of the reading bears on an array's shape, for an error message."""
+    told = {"axis": reading.axis, "shape": reading.shape}
+    given = ", ".join(f"{name}={value}" for name, value in told.items() if value is not None)
+    return f"with {given}" if given else "; say shape=(height, width)"
+
+
+def replace_order(reading: Reading) -> Reading:
+    """The reading without a swap, which smoothness does not depend on."""
+    return replace(reading, transpose=False)
+
+
+def arranged(array: np.ndarray, reading: Reading, layout: Layout) -> np.ndarray:
+    """The images, (n, height, width), upright by the reading's order."""
+    images = np.moveaxis(squeezed(array), layout.axis, 0)
+    if layout.flat:
+        shape = (layout.height, layout.width)
+        if reading.order == "F":
+            images = images.reshape(layout.n, *shape[::-1]).swapaxes(1, 2)
+        else:
+            images = images.reshape(layout.n, *shape)
+    return images.swapaxes(1, 2) if reading.transpose else images
+
+
+def roughness(images: np.ndarray) -> float:
+    """Mean squared difference of neighbouring pixels over the pixels' variance, of some images."""
+    some = images[:: max(1, len(images) // 50)].astype(float)
+    down, across = np.diff(some, axis=1), np.diff(some, axis=2)
+    return float((np.mean(down**2) + np.mean(across**2)) / max(some.var(), 1e-12))
+
+
+def looks_transposed(images) -> bool:
+    """Whether the mean face is clearly more alike above and below than left and right."""
+    mean = np.mean(images, axis=0)
+    across, down = np.mean((mean - mean[:, ::-1]) ** 2), np.mean((mean - mean[::-1]) ** 2)
+    return bool(down < 0.8 * across)

@@ -1,0 +1,104 @@
+"""Variables of a MATLAB file as plain values, whatever its version (4 to 7.3).
+
+A value is a NumPy array in MATLAB's shape (numbers or truth values), a `str`, a list (a
+cell array, column by column), a dict (a struct; of a struct array, name → list), or
+`Unread` for what labs have no use for. No object is rebuilt and no code run: classes,
+function handles and opaque data are never read.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from labkit.data.idx import DataError, describe_start
+
+LARGEST_MAT = 2**30  # bytes of numbers in one file; MATLAB's 10,000 faces of 64×64 as doubles have a third
+DEEPEST = 8  # of cells and structs inside each other
+HDF5 = b"\x89HDF\r\n\x1a\n"
+OTHERS = {
+    b"\x80\x02": "a pickle", b"\x80\x03": "a pickle", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle",
+    b"PK\x03\x04": "a zip or npz archive", b"\x93NUMPY": "a NumPy array", b"\x1f\x8b": "a gzip file",
+    b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"%PDF": "a PDF document",
+    b"# Created by Octave": "Octave's text format",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A variable that is not read, and what it is."""
+
+    what: str
+
+
+def read_mat(path: Path) -> dict[str, object]:
+    """Variables of a .mat file by name.
+
+    Raises:
+        DataError: no MATLAB file, one cut short, or one that promises more than it holds or
+            than LARGEST_MAT bytes. The message names the file.
+        OSError: it cannot be opened.
+    """
+    # Imported here, for scipy.io and h5py take a while and most sets need neither.
+    kind = kind_of(path)
+    try:
+        if kind == "7.3":
+            from labkit.data.mat73 import read_hdf5
+
+            return read_hdf5(path)
+        from labkit.data.mat5 import read_old
+
+        return read_old(path, kind)
+    except DataError as error:
+        raise DataError(f"{path.name} {error}") from error
+
+
+def kind_of(path: Path) -> str:
+    """ "4", "5" (also 6 and 7) or "7.3". Raises DataError for any other format."""
+    with open(path, "rb") as file:
+        start = file.read(520)
+    other = next((what for mark, what in OTHERS.items() if start.startswith(mark)), None)
+    if not start:
+        raise DataError(f"{path.name} is empty")
+    if start.startswith(HDF5) or start[512:].startswith(HDF5):
+        return "7.3"
+    if start[126:128] in (b"IM", b"MI") and 1 in start[124:126]:
+        return "5"
+    if start.startswith(b"MATLAB 7.3"):
+        raise DataError(f"{path.name} is cut short: a header of MATLAB 7.3 with nothing after it")
+    if other is None and starts_as_v4(start):
+        return "4"
+    what = other or describe_start(path).replace("wrong start", "its first bytes are of none of its versions")
+    raise DataError(f"{path.name} is no MATLAB file ({what}); save('faces.mat', …) in MATLAB makes one")
+
+
+def starts_as_v4(start: bytes) -> bool:
+    """Whether the first 20 bytes can be the header of a variable of version 4."""
+    if len(start) < 20:
+        return False
+    for order in ("<", ">"):
+        mopt, rows, columns, imaginary, name = np.frombuffer(start[:20], f"{order}i4").tolist()
+        thousands, rest = divmod(mopt, 1000)
+        sane = rows >= 0 and columns >= 0 and imaginary in (0, 1) and 1 < name < 256
+        if sane and thousands == (order == ">") and rest % 10 in (0, 1, 2) and rest // 10 in range(6):
+            return True
+    return False
+
+
+def check_size(what: str, size: int, there: int) -> None:
+    """Raise DataError if `what` promises `size` bytes and only `there` can be, or too many."""
+    if size > there:
+        raise DataError(f"is cut short or damaged: {what} promises {size:,} bytes; there are {there:,}")
+    if size > LARGEST_MAT:
+        raise DataError(
+            f"is too large: {what} has {size:,} bytes, and {LARGEST_MAT:,} are read at most; save fewer "
+            "images, or save them as uint8"
+        )
+
+
+def array_bytes(shape, itemsize: int) -> int:
+    """Bytes of an array, in whole numbers that do not overflow."""
+    return math.prod(int(n) for n in shape) * int(itemsize)

@@ -1,0 +1,128 @@
+"""Where image sets may lie on this machine, and what every search for one gives back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from labkit.config import ROOT
+
+CACHE = ROOT / "data" / "cache"
+MINI = ROOT / "data" / "mini"
+SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Training or test images as found: (n, h, w) uint8 or float32 in [0, 1], labels (n,), and more.
+
+    `subjects` says who is shown, (n,) or None; `factors` what made the image, name → (n,).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    subjects: np.ndarray | None = None
+    factors: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A set as it was found: its images, where, and what went wrong before.
+
+    `remarks` is what a reader has to know of the images; `people` is "" where they show no
+    real person, "open" where they do, "licensed" where they may not be published either.
+    """
+
+    name: str
+    train: Part = field(repr=False)
+    test: Part = field(repr=False)
+    class_names: tuple[str, ...]
+    digest: str
+    source: str
+    remarks: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    people: str = ""
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """One file that the search would meet: where, and what is wrong with it, if anything.
+
+    `told` is what there is to say where nothing is wrong.
+    """
+
+    set_name: str
+    source: str
+    file: str
+    problem: str | None
+    told: str = "right"
+
+
+def own_root() -> Path | None:
+    """The folder that `$LABKIT_DATA` names, from the current folder or else the project's.
+
+    The second is for a kernel, whose current folder is its notebook's.
+    """
+    name = os.environ.get("LABKIT_DATA")
+    if not name:
+        return None
+    path = Path(name).expanduser()
+    return next(filter(is_folder, (path, ROOT / path)), path)
+
+
+def own_and_cache() -> Iterator[tuple[str, Path]]:
+    """Label and folder of the two places in which users put files of their own."""
+    if own := own_root():
+        yield "$LABKIT_DATA", own
+    yield "data/cache", CACHE
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder, as far as this process may know."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def offline() -> bool:
+    """Whether `$LABKIT_OFFLINE` forbids downloads."""
+    return os.environ.get("LABKIT_OFFLINE", "0") not in ("", "0")
+
+
+def keras_home() -> Path:
+    """Folder in which Keras keeps its data sets."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+
+
+def sklearn_home() -> Path:
+    """Folder in which scikit-learn keeps its data sets."""
+    return Path(os.environ.get("SCIKIT_LEARN_DATA") or Path.home() / "scikit_learn_data").expanduser()
+
+
+def missing_root() -> list[str]:
+    """A warning when `$LABKIT_DATA` is set but is no folder."""
+    own = own_root()
+    missing = own is not None and not is_folder(own)
+    return ["$LABKIT_DATA is set, but is no folder that can be opened"] if missing else []
+
+
+def nowhere(name: str, labels, problems: list[str]) -> str:
+    """The error for a set that no source has: a line for each, what was wrong or that it is not there."""
+    silent = [label for label in labels if not any(p.startswith(f"{label}: ") for p in problems)]
+    off = ["download: switched off by LABKIT_OFFLINE"] if offline() else []
+    lines = [*(f"{label}: not there" for label in silent), *off, *problems]
+    return f"{name} was found nowhere:\n  " + "\n  ".join(lines)
+
+
+def set_aside(path: Path) -> str:
+    """Rename a bad file to *.corrupt, so that the next search does not meet it again."""
+    try:
+        path.rename(path.with_name(path.name + ".corrupt"))
+        return f"; set aside as {path.name}.corrupt"
+    except OSError as error:
+        return f"; left where it is ({error.strerror})"
