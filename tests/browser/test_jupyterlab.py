@@ -59,8 +59,11 @@ def lab(tmp_path_factory):
         try:
             yield wait_for(server, folder / "log"), folder
         finally:
-            server.terminate()
-            server.wait(20)
+            server.terminate()  # it shuts its kernels down first
+            try:
+                server.wait(60)
+            finally:
+                server.kill()
 
 
 def wait_for(server, log):
