@@ -10,6 +10,7 @@ not depend on them. Run it on a quiet machine: it prints the load next to its fi
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
@@ -23,20 +24,26 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import sync_playwright
 
-MODELS = {
-    "dense decoder (2–256–784)": (
-        "vae = models.dense_vae((256,), 2)",
-        "LatentExplorer(vae.decode, 2, network=models.dense_layers(vae.decoder, last='sigmoid'), title='dense')",
-        50,
-    ),
-    "DCGAN generator (100 latents)": (
-        "gan = models.GAN(models.conv_generator(latent_dim=100), models.conv_discriminator())",
-        "LatentExplorer(gan.generate, 100, title='DCGAN')",
-        100,
-    ),
-}
+from labkit import models
+from labkit.explorer import LatentExplorer
+
+
+def dense():
+    """Lab 1's decoder, 2–256–784."""
+    vae = models.dense_vae((256,), 2)
+    layers = models.dense_layers(vae.decoder, last="sigmoid")
+    return LatentExplorer(vae.decode, 2, network=layers, title="dense")
+
+
+def dcgan():
+    """The tutorial's DCGAN generator, 100 latents."""
+    gan = models.GAN(models.conv_generator(latent_dim=100), models.conv_discriminator())
+    return LatentExplorer(gan.generate, 100, title="dcgan")
+
+
+BARS = {dense: 50, dcgan: 100}  # milliseconds in the median, live
 STATIC_BAR = 16
-TOKEN = "benchmark"
+TOKEN = "benchmark"  # noqa: S105
 # One event after the other: the next one only when the picture of the last is there.
 MEASURE = """async (slider, events) => {
   const drawn = () => document.documentElement.dataset.draws;
@@ -56,10 +63,9 @@ MEASURE = """async (slider, events) => {
 
 def write_notebook(path: Path) -> None:
     """A notebook that shows an explorer of each model."""
-    cells = [
-        nbformat.v4.new_code_cell("from labkit import models\nfrom labkit.explorer import LatentExplorer")
-    ]
-    cells += [nbformat.v4.new_code_cell(f"{build}\n{show}") for build, show, _ in MODELS.values()]
+    sources = ["from labkit import models\nfrom labkit.explorer import LatentExplorer"]
+    sources += [f"{inspect.getsource(build)}\n{build.__name__}()" for build in BARS]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
 
@@ -97,13 +103,12 @@ def live(browser, folder: Path, events: int) -> dict[str, list[float]]:
         page.locator(".lm-MenuBar-itemLabel").get_by_text("Run", exact=True).click()
         page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
         times = {}
-        for label, (_, show, _) in MODELS.items():
-            title = re.search("title='(.+?)'", show)[1]
-            element = page.locator(f'iframe[title="{title}"]')
+        for build in BARS:
+            element = page.locator(f'iframe[title="{build.__name__}"]')
             element.wait_for(timeout=300_000)
             element.scroll_into_view_if_needed()
             element.content_frame.get_by_text("Live: the kernel").wait_for(timeout=120_000)
-            times[f"live, {label}"] = measured(element.content_frame, events)
+            times[f"live, {build.__name__}"] = measured(element.content_frame, events)
         return times
     finally:
         server.terminate()
@@ -114,21 +119,15 @@ def static(browser, folder: Path, events: int) -> dict[str, list[float]]:
     """Milliseconds of each model in a page of its own, without a kernel."""
     os.environ["LABKIT_RUN_DIR"] = str(folder / "run")
     times = {}
-    for label, (build, show, _) in MODELS.items():
-        names: dict = {}
-        exec(
-            f"from labkit import models\nfrom labkit.explorer import LatentExplorer\n{build}\nx = {show}",
-            names,
-        )  # noqa: S102
+    for build in BARS:
         page_path = folder / "static.html"
-        page_path.write_text(
-            "<!DOCTYPE html>" + names["x"]._repr_mimebundle_()["text/html"], encoding="utf-8"
-        )
+        made = build()._repr_mimebundle_()["text/html"]
+        page_path.write_text(f"<!DOCTYPE html>{made}", encoding="utf-8")
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(page_path.as_uri())
         frame = page.locator("iframe").content_frame
         frame.get_by_role("heading").first.wait_for()
-        times[f"static, {label}"] = measured(frame, events)
+        times[f"static, {build.__name__}"] = measured(frame, events)
         page.close()
     return times
 
@@ -136,7 +135,7 @@ def static(browser, folder: Path, events: int) -> dict[str, list[float]]:
 def main() -> None:
     events = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     path = os.environ.get("LABKIT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    bars = {f"live, {label}": bar for label, (_, _, bar) in MODELS.items()}
+    bars = {f"live, {build.__name__}": bar for build, bar in BARS.items()}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         write_notebook(folder / "latency.ipynb")
@@ -146,9 +145,8 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {events} events each, milliseconds")
     for label, values in times.items():
         median, late = statistics.median(values), statistics.quantiles(values, n=20)[-1]
-        print(
-            f"{label:45} median {median:6.1f}   95th percentile {late:6.1f}   bar {bars.get(label, STATIC_BAR)}"
-        )
+        bar = bars.get(label, STATIC_BAR)
+        print(f"{label:16} median {median:6.1f}   95th percentile {late:6.1f}   bar {bar}")
 
 
 if __name__ == "__main__":

@@ -337,6 +337,13 @@ def test_the_kernel_answers_with_what_is_wrong(decoder, question, message):
     assert message in content["error"] and buffers is None
 
 
+def test_the_kernel_says_that_it_is_there():
+    bridge = Wire(Decoder(bands, 3), "a-key")
+    bridge.answer(bridge, {"ping": True}, [])
+    assert bridge.sent == ({"here": True}, None)
+    bridge.close()
+
+
 def test_frames_are_kept_in_order_as_they_fit_a_page():
     frames = {epoch: np.full((64, 28, 28), epoch / 100) for epoch in range(1, 101)}
     made = FramePlayer(frames)._repr_mimebundle_()["text/html"]

@@ -26,12 +26,20 @@ export default {
       model.send({ serial, count, label }, undefined, [z.buffer]);
     };
     const answer = (content, buffers) => {
+      if (content.here && ended) { ended = false; greetAll(); }
       const question = asked.get(content.serial);
       if (!question) return;
       asked.delete(content.serial);
       const bytes = buffers?.[0];
       const pixels = bytes && new Uint8Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
       tell(question.source, { answer: { serial: question.serial, pixels, error: content.error } });
+    };
+    // Sent when the line to the kernel breaks, and when it is there again: ask who answers.
+    const check = () => {
+      ended = true;
+      asked.clear();
+      greetAll();
+      model.send({ ping: true });
     };
     const end = () => {
       ended = true;
@@ -46,6 +54,7 @@ export default {
     window.addEventListener("message", hear);
     themes.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
     model.on("msg:custom", answer);
+    model.on("comm_live_update", check);
     model.on("comm:close", end);
     model.on("destroy", end);
     greetAll();

@@ -33,6 +33,9 @@ class Bridge(anywidget.AnyWidget):
 
     def answer(self, _, question, buffers) -> None:
         """Send the pictures of the codes asked for, or say why there are none."""
+        if question.get("ping"):
+            self.send({"here": True})
+            return
         serial = question.get("serial")
         try:
             pictures = self.decoder(*read_question(question, buffers, self.decoder.latent_dim))

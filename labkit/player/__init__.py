@@ -68,12 +68,14 @@ def framed(spec: dict[str, Any], sheets: list[tuple[str, str]], height: int) -> 
     )
     # Single quotes around, since the document is full of double ones.
     inside = html.escape(document(spec), quote=False).replace("'", "&#39;")
-    return (
+    made = (
         f'<div class="labkit-player">{AROUND}'
         f'<iframe title="{title}" sandbox="allow-scripts" height="{height}" srcdoc=\'{inside}\'></iframe>'
         '<p class="labkit-untrusted">The player is left out here: run the cell, or trust the notebook.</p>'
         f"<details><summary>Contact sheet: {title}</summary>{pictures}</details></div>"
     )
+    # In ASCII, the script's text and so its hash are the same whatever encoding a page is read in.
+    return made.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 def problem_box(what: str, problem: str) -> str:

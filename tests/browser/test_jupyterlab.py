@@ -59,8 +59,11 @@ def lab(tmp_path_factory):
         try:
             yield wait_for(server, folder / "log"), folder
         finally:
-            server.terminate()
-            server.wait(20)
+            server.terminate()  # it shuts its kernels down first
+            try:
+                server.wait(60)
+            finally:
+                server.kill()
 
 
 def wait_for(server, log):
@@ -185,6 +188,7 @@ def test_a_restarted_kernel_is_told_from_a_live_one(notebook):
     menu(page, "Kernel", "Restart Kernel…")
     page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     frame.get_by_text("No kernel here").wait_for(timeout=PATIENCE)
+    page.get_by_text("| Idle").wait_for(timeout=PATIENCE)  # a server ended in mid-restart hangs
 
 
 def test_a_notebook_that_is_not_trusted_shows_the_contact_sheet(notebook, lab):
