@@ -5,7 +5,7 @@ history and a checkpoint every epoch and can go on from one. It knows nothing of
 model is: only `model.fit`, `model.variables` and the model's optimizers.
 """
 
-from labkit.training.callbacks import SampleEvery, StopOnNaN
+from labkit.training.callbacks import Measure, SampleEvery, StopOnNaN
 from labkit.training.fitting import fit
 
-__all__ = ["SampleEvery", "StopOnNaN", "fit"]
+__all__ = ["Measure", "SampleEvery", "StopOnNaN", "fit"]
