@@ -3,6 +3,7 @@
 config        labs, profiles, parameters               labkit.configure(...)
 data          image sets, found and verified            labkit.data.load("mnist")
 losses        pure functions of tensors, in nats
+latent        paths in a latent space: scaling, interpolation
 models        network builders; Autoencoder, VAE, CVAE, GAN
 training      fit: seeds, progress, checkpoints, resume
 metrics       likelihood, reconstruction, samples (FCD, …), feature classifiers

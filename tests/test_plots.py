@@ -105,3 +105,11 @@ def test_line_colours_differ_in_lightness_or_hue_for_colour_blind_readers():
     seen = np.array([deutan @ to_rgb(colour) for colour in plots.LINES[:4]])
     distances = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[i + 1 :]]
     assert min(distances) > 0.15
+
+
+def test_lines_over_whole_numbers_have_ticks_at_whole_numbers_only():
+    fig = plots.lines([1, 2, 3], {"KL": [3.0, 2.0, 1.0]}, xlabel="epoch", ylabel="nats")
+    (axes,) = fig.axes
+    ticks = axes.get_xticks()
+    assert len(ticks) >= 3
+    assert all(float(tick).is_integer() for tick in ticks)

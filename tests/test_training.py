@@ -87,6 +87,30 @@ def test_a_transform_changes_training_images_and_neither_the_test_images_nor_a_r
     assert_array_equal(other["loss"], fit(small_vae())["loss"])  # no checkpoint of another run
 
 
+def test_what_is_measured_after_an_epoch_is_in_history_and_file(tmp_path):
+    vae = small_vae()
+
+    def mse():
+        return {"mse": np.mean(np.square(IMAGES - vae.reconstruct(IMAGES)))}
+
+    history = fit(vae, out=tmp_path, callbacks=[training.Measure(mse)])
+    assert len(history["mse"]) == 4
+    assert_allclose(history["mse"][-1], mse()["mse"], rtol=1e-5)
+    with open(tmp_path / "history.csv", newline="") as file:
+        assert_allclose([float(row["mse"]) for row in csv.DictReader(file)], history["mse"])
+
+
+def test_measured_numbers_outlive_an_interruption(tmp_path, killed_at):
+    epochs = iter(range(100))
+
+    def measured():
+        return training.Measure(lambda: {"number": next(epochs)})
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_vae(), out=tmp_path, callbacks=[measured(), killed_at(2)])
+    assert fit(small_vae(), out=tmp_path, resume=True, callbacks=[measured()])["number"] == [0, 1, 2, 3]
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path):
     vae = small_vae()
     history = fit(vae, out=tmp_path)

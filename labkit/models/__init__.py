@@ -1,8 +1,10 @@
 """Network builders and the Keras models that train them."""
 
+from labkit.models.arrays import in_batches
 from labkit.models.autoencoder import Autoencoder
 from labkit.models.averaging import AveragedGenerator
 from labkit.models.conv import conv_discriminator, conv_generator
+from labkit.models.conv_autoencoder import conv_decoder, conv_encoder, conv_vae
 from labkit.models.cvae import CVAE, dense_cvae
 from labkit.models.dense import dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
@@ -18,8 +20,11 @@ __all__ = [
     "Autoencoder",
     "AveragedGenerator",
     "Sampling",
+    "conv_decoder",
     "conv_discriminator",
+    "conv_encoder",
     "conv_generator",
+    "conv_vae",
     "dense_cvae",
     "dense_decoder",
     "dense_discriminator",
@@ -28,6 +33,7 @@ __all__ = [
     "dense_layers",
     "dense_vae",
     "gradient_penalty",
+    "in_batches",
     "pooled_discriminator",
     "pooled_encoder",
     "reparameterize",

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from labkit.losses import bernoulli_nll
+from labkit.models.arrays import check_codes, check_images
 
 
 class Autoencoder(keras.Model):
@@ -35,12 +36,18 @@ class Autoencoder(keras.Model):
 
     def encode(self, x):
         """Codes of images, (batch, D)."""
+        self.check_data(x)
         return self.encoder(x, training=False)
 
     def decode(self, z):
         """Pixels in [0, 1] for codes `z` of shape (batch, D)."""
+        check_codes(z, self.decoder.input_shape[1])
         return ops.sigmoid(self.decoder(z, training=False))
 
     def reconstruct(self, x):
         """Reconstructions of images, pixels in [0, 1]."""
         return self.decode(self.encode(x))
+
+    def check_data(self, x):
+        """Raise ValueError unless `x` holds images in [0, 1] of the encoder's shape."""
+        check_images(x, self.encoder.input_shape[1:])

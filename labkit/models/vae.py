@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from labkit.losses import bernoulli_nll, kl_divergence
+from labkit.models.arrays import check_codes, check_images
 from labkit.models.dense import dense_decoder, dense_encoder
 
 
@@ -80,16 +81,22 @@ class VAE(keras.Model):
 
     def encode(self, x):
         """z_mean and z_log_var of images, each (batch, D)."""
+        self.check_data(x)
         return self.encoder(x, training=False)
 
     def decode(self, z):
         """Pixels in [0, 1] for codes `z` of shape (batch, D)."""
+        check_codes(z, self.decoder.input_shape[1])
         return ops.sigmoid(self.decoder(z, training=False))
 
     def reconstruct(self, x):
         """Reconstructions from the posterior mean, pixels in [0, 1]."""
         z_mean, _ = self.encode(x)
         return self.decode(z_mean)
+
+    def check_data(self, x):
+        """Raise ValueError unless `x` holds images in [0, 1] of the encoder's shape."""
+        check_images(x, self.encoder.input_shape[1:])
 
 
 def dense_vae(hidden=(256,), latent_dim=2, *, beta=1.0, mean_image=None, initializer="he", seed=0):

@@ -6,7 +6,7 @@ model is: only `model.fit`, `model.variables` and the model's optimizers.
 """
 
 from labkit.training.batches import binarised
-from labkit.training.callbacks import SampleEvery, StopOnNaN
+from labkit.training.callbacks import Measure, SampleEvery, StopOnNaN
 from labkit.training.fitting import fit
 
-__all__ = ["SampleEvery", "StopOnNaN", "binarised", "fit"]
+__all__ = ["Measure", "SampleEvery", "StopOnNaN", "binarised", "fit"]

@@ -42,6 +42,25 @@ class SampleEvery(keras.callbacks.Callback):
             self.keep(epoch + 1)
 
 
+class Measure(keras.callbacks.Callback):
+    """Adds numbers to the history that are measured after each epoch, with weights at rest.
+
+    A loss that Keras logs is a mean over the epoch, while the weights change; numbers from
+    here are comparable between training and test images.
+
+    Args:
+        measure: function of nothing → dict of name → number, such as
+            `lambda: {"mse": …, "val_mse": …}`.
+    """
+
+    def __init__(self, measure):
+        super().__init__()
+        self.measure = measure
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs.update({name: float(value) for name, value in self.measure().items()})
+
+
 class StopOnNaN(keras.callbacks.Callback):
     """Raise FloatingPointError, with what to try, as soon as a loss is NaN or infinite."""
 

@@ -54,14 +54,15 @@ def fit(
         resume: go on from `out`'s checkpoint if it is of this very run. None means what
             `$LABKIT_RESUME` says (`labkit run --resume` sets it), else no.
         callbacks: further keras callbacks. What one keeps in a dict `arrays` of
-            name → array is part of the checkpoint.
+            name → array is part of the checkpoint; what one adds to the epoch's logs, as
+            `Measure` does, is part of the history.
         transform: function of (batch, seed) → batch that TensorFlow can trace, applied to
             each training batch, such as `binarised`; never to x_val. The seed, an int32
             tensor (2,), is another in every step and the same after a resume.
 
     Returns:
-        dict of lists, one value an epoch: "epoch" (from 1), "seconds", and the model's
-        own entries (`loss`, `val_loss`, …).
+        dict of lists, one value an epoch: "epoch" (from 1), "seconds" (callbacks
+        included), and the model's own entries (`loss`, `val_loss`, …).
 
     Raises:
         ValueError: data that are empty, not finite or of unequal length; sizes that are
@@ -79,10 +80,10 @@ def fit(
     if resume if resume is not None else os.environ.get("LABKIT_RESUME") == "1":
         run.restore()
     accelerate(model, steps, epochs, batch_size)
-    # Saving comes after the callbacks, whose arrays it saves too. The bar goes last, so that
-    # it shows what the others put into the logs.
+    # The history is kept after the callbacks, so that it holds what they put into the logs, and
+    # saved after that with their arrays; the bar shows all of it.
     save = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: run.save())
-    watchers = [StopOnNaN(), run, *callbacks, save, ProgressBar(epochs, steps)]
+    watchers = [StopOnNaN(), *callbacks, run, save, ProgressBar(epochs, steps)]
     if not run.finished:
         model.fit(
             training_batches(x_train, batch_size, seed, run.epoch, epochs, transform),
