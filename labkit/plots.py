@@ -312,7 +312,7 @@ def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, log="
             axes.set_yscale("log")
         if "x" in log:
             axes.set_xscale("log")
-    if all(float(v).is_integer() for v in x):
+    if "x" not in log and all(float(v).is_integer() for v in x):
         every[-1].xaxis.get_major_locator().set_params(integer=True)  # no epoch 1.25
     if log2:
         every[-1].set_xscale("symlog", base=2, linthresh=min(v for v in x if v > 0))

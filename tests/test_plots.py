@@ -49,6 +49,13 @@ def test_alt_text_has_the_numbers_of_the_figure():
     assert "200 to 170.5" in alt and "190 to 171" in alt and "3 epochs" in alt
 
 
+def test_axes_are_logarithmic_where_asked():
+    figure = plots.lines([1, 10, 100], {"norm": [3, 2, 1]}, xlabel="step", ylabel="norm", log="xy")
+    assert (figure.axes[0].get_xscale(), figure.axes[0].get_yscale()) == ("log", "log")
+    figure = plots.lines([0, 10], {"norm": [3, 2]}, xlabel="epoch", ylabel="norm", log="y")
+    assert (figure.axes[0].get_xscale(), figure.axes[0].get_yscale()) == ("linear", "log")
+
+
 def test_distances_and_shares_are_told_in_words_too():
     assert (
         "GAN 12, DCGAN 2; floor 0.1"
