@@ -1,0 +1,30 @@
+"""Figures: arrays in, a figure with its alt text out.
+
+All figures share one style, are legible at the width of a phone and use colours that
+colour-blind readers can tell apart.
+"""
+
+from labkit.plots.curves import history, lines, paired_history
+from labkit.plots.images import check_images, image_grid, image_rows, tile
+from labkit.plots.latents import kl_per_dim, latent_planes, manifold
+from labkit.plots.samples import class_shares, distances
+from labkit.plots.shapes import tensor_path
+from labkit.plots.style import LINES, LabFigure
+
+__all__ = [
+    "LINES",
+    "LabFigure",
+    "check_images",
+    "class_shares",
+    "distances",
+    "history",
+    "image_grid",
+    "image_rows",
+    "kl_per_dim",
+    "latent_planes",
+    "lines",
+    "manifold",
+    "paired_history",
+    "tensor_path",
+    "tile",
+]

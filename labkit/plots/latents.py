@@ -1,0 +1,121 @@
+"""Latent spaces: codes in a plane, what a plane decodes to, what each latent carries."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+from matplotlib.patches import Circle
+
+from labkit.plots.images import show_sheet, tile
+from labkit.plots.style import BLUE, CLASSES, WIDTH, LabFigure, styled
+
+
+@styled
+def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="latent-plane"):
+    """Codes of images in two latent dimensions, coloured by class, on one common scale.
+
+    A single panel names each class at its median; the dashed circle is two standard
+    deviations of the prior.
+
+    Args:
+        codes: dict of panel title → codes, shape (n, D) with D ≥ 2.
+        labels: class of each image, integers, shape (n,). class_names: a name a class.
+        dims: which two latent dimensions to draw.
+    """
+    codes = {label: take_dims(z, dims) for label, z in codes.items()}
+    one = len(codes) == 1
+    rows = -(-len(codes) // 2)
+    fig = LabFigure(height=5.6 if one else rows * 3.2 + 0.3, name=name)
+    panels = fig.subplots(rows, 1 if one else 2, squeeze=False).ravel()
+    reach = max(np.percentile(np.abs(z), 99.7) for z in codes.values()) * 1.05
+    for axes, (label, z) in zip(panels, codes.items(), strict=False):
+        draw_codes(axes, z, labels, class_names if one else None)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), title=label)
+        axes.set(xlabel=f"latent {dims[0] + 1}", ylabel=f"latent {dims[1] + 1}")
+    for axes in panels[len(codes) :]:
+        axes.set_visible(False)
+    if title:
+        fig.suptitle(title)
+    spreads = "; ".join(
+        f"{label + ': ' if label else ''}standard deviations {z[:, 0].std():.2f} and {z[:, 1].std():.2f}"
+        for label, z in codes.items()
+    )
+    fig.alt = f"{title or 'Latent plane'}: codes of {len(labels):,} images in two dimensions; {spreads}."
+    return fig
+
+
+def draw_codes(axes, z, labels, class_names):
+    """Scatter codes (n, 2) by class, the prior's circle, and the classes' names if given."""
+    colours = [CLASSES[c % len(CLASSES)] for c in labels]
+    axes.scatter(*z.T, c=colours, s=5 if class_names else 3, alpha=0.6, linewidths=0)
+    axes.add_patch(Circle((0, 0), 2, fill=False, ls="--", ec="#333333", lw=1.2))
+    for c in np.unique(labels) if class_names else ():
+        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLASSES[c % len(CLASSES)], "lw": 1.5}
+        axes.text(*np.median(z[labels == c], axis=0), class_names[c], ha="center", va="center", bbox=box)
+    axes.set_aspect("equal")
+
+
+def take_dims(z, dims):
+    """Columns `dims` of codes (n, D). Raises ValueError when D does not have them."""
+    z = np.asarray(z)
+    if z.ndim != 2 or z.shape[1] <= max(dims):
+        raise ValueError(
+            f"codes have shape {z.shape}; a plane over latents {dims} needs (n, D > {max(dims)})"
+        )
+    return z[:, list(dims)]
+
+
+@styled
+def manifold(decode, n=15, *, latent_dim=2, dims=(0, 1), title="", name="manifold"):
+    """What a plane of the latent space decodes to, on a grid of n × n Gaussian quantiles.
+
+    Quantiles, since equal steps in probability show the prior as it is sampled.
+
+    Args:
+        decode: function of codes (batch, D) → images (batch, h, w[, 1]) in [0, 1].
+        latent_dim: D; the latents not in `dims` stay 0.
+        dims: which two latents run along the axes.
+    """
+    quantiles = [NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)]
+    z = np.zeros((n * n, latent_dim), dtype="float32")
+    take_dims(z, dims)
+    z[:, list(dims)] = [(x, y) for y in reversed(quantiles) for x in quantiles]
+    fig = LabFigure(height=WIDTH, name=name)
+    axes = fig.subplots()
+    sheet = tile(decode(z), n, pad=0)
+    show_sheet(axes, sheet)
+    axes.set(xlabel=f"latent {dims[0] + 1}", ylabel=f"latent {dims[1] + 1}", title=title)
+    shown = [0, n // 4, n // 2, n - 1 - n // 4, n - 1]
+    axes.set_xticks(
+        [(i + 0.5) / n * sheet.shape[1] for i in shown],
+        [f"{quantiles[i]:.1f}".replace("-", "−") for i in shown],
+    )
+    axes.set_yticks(
+        [(i + 0.5) / n * sheet.shape[0] for i in shown],
+        [f"{quantiles[n - 1 - i]:.1f}".replace("-", "−") for i in shown],
+    )
+    fig.alt = (
+        f"{title or 'Manifold'}: {n} by {n} images decoded from a grid of Gaussian quantiles, "
+        f"{quantiles[0]:.2f} to {quantiles[-1]:.2f} in both latent dimensions."
+    )
+    return fig
+
+
+@styled
+def kl_per_dim(kl, *, title="", name="kl-per-dim"):
+    """KL of each latent dimension in nats, the largest first; `kl` has shape (D,)."""
+    kl = np.asarray(kl)
+    order = np.argsort(kl)[::-1]
+    fig = LabFigure(height=3.2, name=name)
+    axes = fig.subplots()
+    axes.bar(np.arange(len(kl)), kl[order], color=BLUE)
+    step = max(1, len(kl) // 16)
+    axes.set_xticks(np.arange(len(kl))[::step], [str(d + 1) for d in order[::step]])
+    axes.set(xlabel="latent dimension", ylabel="KL, nats per image", title=title)
+    axes.grid(axis="x", visible=False)
+    fig.alt = (
+        f"{title or 'KL per latent dimension'}: bars from {kl.max():.2f} down to {kl.min():.2f} nats; "
+        f"{int((kl > 0.05).sum())} of {len(kl)} dimensions above 0.05 nats, {kl.sum():.1f} nats in all."
+    )
+    return fig
