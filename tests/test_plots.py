@@ -101,6 +101,12 @@ def test_rows_of_unequal_length_are_refused():
         plots.image_rows({"a": IMAGES[:2], "b": IMAGES[:3]})
 
 
+def test_the_plane_of_a_silent_code_can_be_drawn():
+    figure = plots.latent_planes({"": np.full((50, 2), 1e-9)}, np.zeros(50, int), ["a"])
+    assert len(figure.png()) > 1000
+    assert figure.axes[0].get_xlim()[1] >= 0.1
+
+
 def test_a_plane_needs_the_latents_it_draws():
     with pytest.raises(ValueError, match=r"\(5, 1\).*needs"):
         plots.latent_planes({"": np.zeros((5, 1))}, np.zeros(5, int), ["a"])

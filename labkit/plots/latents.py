@@ -11,6 +11,9 @@ from labkit.plots.images import show_sheet, tile
 from labkit.plots.style import BLUE, CLASSES, WIDTH, LabFigure, styled
 
 
+LEAST_REACH = 0.1  # of a latent plane, in standard deviations of the prior
+
+
 @styled
 def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="latent-plane"):
     """Codes of images in two latent dimensions, coloured by class, on one common scale.
@@ -28,7 +31,8 @@ def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="la
     rows = -(-len(codes) // 2)
     fig = LabFigure(height=5.6 if one else rows * 3.2 + 0.3, name=name)
     panels = fig.subplots(rows, 1 if one else 2, squeeze=False).ravel()
-    reach = max(np.percentile(np.abs(z), 99.7) for z in codes.values()) * 1.05
+    # A floor, for a silent code: the prior's dashed circle would else have millions of dashes.
+    reach = max(LEAST_REACH, *(np.percentile(np.abs(z), 99.7) * 1.05 for z in codes.values()))
     for axes, (label, z) in zip(panels, codes.items(), strict=False):
         draw_codes(axes, z, labels, class_names if one else None)
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), title=label)
