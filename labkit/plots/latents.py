@@ -10,7 +10,6 @@ from matplotlib.patches import Circle
 from labkit.plots.images import show_sheet, tile
 from labkit.plots.style import BLUE, CLASSES, WIDTH, LabFigure, styled
 
-
 LEAST_REACH = 0.1  # of a latent plane, in standard deviations of the prior
 
 
