@@ -1,5 +1,6 @@
 """Network builders and the Keras models that train them."""
 
+from labkit.models.arithmetic import conv_size, layer_steps, transposed_size
 from labkit.models.arrays import in_batches
 from labkit.models.autoencoder import Autoencoder
 from labkit.models.averaging import AveragedGenerator
@@ -24,6 +25,7 @@ __all__ = [
     "conv_discriminator",
     "conv_encoder",
     "conv_generator",
+    "conv_size",
     "conv_vae",
     "dense_cvae",
     "dense_decoder",
@@ -34,8 +36,10 @@ __all__ = [
     "dense_vae",
     "gradient_penalty",
     "in_batches",
+    "layer_steps",
     "pooled_discriminator",
     "pooled_encoder",
     "reparameterize",
+    "transposed_size",
     "upsampling_decoder",
 ]

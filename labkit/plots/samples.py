@@ -47,7 +47,8 @@ def class_shares(rows, class_names, *, title="", name="class-shares"):
         axes.axhline(100 / len(shares), color=GREY, ls=":", lw=1.5)
         axes.set_title(label, loc="left", fontsize=11, pad=3)
         axes.grid(axis="x", visible=False)
-    panels[-1].set_xticks(range(len(class_names)), class_names)
+    words = {"rotation": 35, "ha": "right"} if max(map(len, class_names)) > 5 else {}
+    panels[-1].set_xticks(range(len(class_names)), class_names, **words)
     fig.supylabel("share, %", fontsize=12)
     fig.suptitle(title, fontsize=12)
     ends = [f"{label} {min(v):.1%} to {max(v):.1%}" for label, v in rows.items()]
