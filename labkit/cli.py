@@ -154,11 +154,14 @@ def run_labs(arguments: argparse.Namespace) -> int:
     ]
 
     from labkit.batch import run_all
+    from labkit.reports.people import still_shown
 
     results = run_all(requests, jobs=arguments.jobs)
     for result in results:
         if not result.good:
             print(f"{result.request.lab.name}: {result.message or result.outcome}")
+            if arguments.no_faces and still_shown(result.request.place):
+                print(f"    an earlier report that shows people is still in {shortest(result.request.place)}")
     print(f"{sum(result.good for result in results)} of {len(results)} labs are complete.")
     print(f"Reports: {shortest(arguments.out / 'index.html')}")
     return 0 if all(result.good for result in results) else 1

@@ -11,6 +11,7 @@ from hypothesis import given
 from PIL import Image
 
 from labkit import config
+from labkit.cli import main
 from labkit.reports import people
 from labkit.reports.publish import publish
 from labkit.reports.record import RunRecord
@@ -171,3 +172,14 @@ def test_a_run_without_faces_publishes_none_and_is_another_run_than_one_with(lab
     assert "image/png" not in (without.place / "report.ipynb").read_text()
     assert "data:image/png" not in (without.place / "report.html").read_text()
     assert is_done(without) and not is_done(with_faces)
+
+
+def test_a_run_without_faces_that_fails_says_that_the_earlier_report_shows_them(lab, tmp_path, capsys):
+    out = tmp_path / "out"
+    run(prepare(lab=lab, profile="smoke", given={}, out=out))
+    broken = nbformat.read(lab.path, as_version=4)
+    broken.cells.append(nbformat.v4.new_code_cell("1 / 0"))
+    nbformat.write(broken, lab.path)
+    assert main(["run", "5", "--profile", "smoke", "--no-faces", "--out", str(out)]) == 1
+    assert "an earlier report that shows people is still in" in capsys.readouterr().out
+    assert (out / "05_faces" / "figures" / "face.png").exists()

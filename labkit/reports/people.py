@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import nbformat
+
+from labkit.reports.files import read_json
 
 SHOWN, LEFT_OUT = "shown", "left out"
 NOTE = "Images of people, or made from them, are left out of this page."
@@ -36,6 +39,11 @@ def told(data: Iterable[dict[str, Any]], no_faces: bool) -> dict[str, Any]:
         return {"data": data, "people": SHOWN}
     notes = [{**f, "note": f"{f.get('note') or ''}; {NOTE}".lstrip("; ")} if f.get("people") else f for f in data]
     return {"data": notes, "people": LEFT_OUT}
+
+
+def still_shown(place: Path) -> bool:
+    """Whether the report in `place` shows people, as an earlier one does that a failed run left there."""
+    return (read_json(place / "run.json") or {}).get("people") == SHOWN
 
 
 def leave_out(notebook) -> None:
