@@ -49,6 +49,47 @@ def test_alt_text_has_the_numbers_of_the_figure():
     assert "200 to 170.5" in alt and "190 to 171" in alt and "3 epochs" in alt
 
 
+def test_a_legend_says_training_only_beside_a_test_curve():
+    def legend(figure):
+        return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+    alone = {key: HISTORY[key] for key in ("epoch", "loss")}
+    assert legend(plots.history({"A": HISTORY, "B": alone})) == ["A, training", "A, test", "B, training"]
+    assert legend(plots.history({"A": alone, "B": alone})) == ["A", "B"]
+    assert "A: 200 to 170.5" in plots.history({"A": alone}).alt
+
+
+def test_the_range_of_paired_curves_can_be_set_for_all_panels_or_for_one():
+    run = {"epoch": [1, 2], "d_real": [0.51, 0.5], "d_fake": [0.49, 0.5]}
+    runs, keys = {"bound": [run], "free": [run]}, (("d_real", "d_fake"), ("real", "fake"))
+
+    def ranges(ylim):
+        figure = plots.paired_history(runs, *keys, ylabel="probability", ylim=ylim)
+        return [axes.get_ylim() for axes in figure.axes]
+
+    assert ranges((0, 1)) == [(0, 1), (0, 1)]
+    fitted = ranges(None)
+    assert all(0.4 < low < high < 0.6 for low, high in fitted)
+    assert ranges({"free": (0, 1)}) == [fitted[0], (0, 1)]
+
+
+def test_labels_of_rows_that_hold_commas_stay_apart_in_words():
+    alt = plots.image_rows({"VAE, given": IMAGES[:2], "VAE, better": IMAGES[:2]}).alt
+    assert alt.endswith("rows VAE, given; VAE, better.")
+
+
+def test_names_of_classes_do_not_hide_each_other():
+    labels = np.arange(300) % 3
+    z = RNG.normal(size=(300, 2)) + np.array([[3, 0]]) * (labels == 2)[:, None]
+    z[labels == 1] = z[labels == 0] + 0.01  # medians all but equal
+    (axes,) = plots.latent_planes({"": z}, labels, list("abc")).axes
+    places = np.array([text.get_position() for text in axes.texts])
+    room = 0.06 * axes.get_xlim()[1] * 2
+    gaps = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(3, k=1)]
+    assert [text.get_text() for text in axes.texts] == list("abc") and gaps.min() > room
+    assert_allclose(places[2], np.median(z[labels == 2], axis=0), atol=0.01, err_msg="alone: not moved")
+
+
 def test_axes_are_logarithmic_where_asked():
     figure = plots.lines([1, 10, 100], {"norm": [3, 2, 1]}, xlabel="step", ylabel="norm", log="xy")
     assert (figure.axes[0].get_xscale(), figure.axes[0].get_yscale()) == ("log", "log")

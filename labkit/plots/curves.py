@@ -11,15 +11,19 @@ from labkit.plots.style import BLUE, GREY, LINES, RED, LabFigure, styled
 def history(runs, key="loss", *, ylabel="nats per image", title="", name="history"):
     """Training (solid) and validation (dashed) curves, one colour a run.
 
+    The legend tells the two apart; where no run has a validation curve it gives the runs alone.
+
     Args:
         runs: dict of label → history (dict with "epoch", `key` and, if there, `val_key`).
     """
     fig = LabFigure(name=name)
     axes = fig.subplots()
     ends = []
+    told = any(f"val_{key}" in run for run in runs.values())
     for (label, run), colour in zip(runs.items(), LINES, strict=False):
-        axes.plot(run["epoch"], run[key], color=colour, marker="o", markersize=3, label=f"{label}, training")
-        ends.append(f"{label}: training {run[key][0]:.4g} to {run[key][-1]:.4g}")
+        text = f"{label}, training" if told else label
+        axes.plot(run["epoch"], run[key], color=colour, marker="o", markersize=3, label=text)
+        ends.append(f"{label}: {'training ' if told else ''}{run[key][0]:.4g} to {run[key][-1]:.4g}")
         if f"val_{key}" in run:
             axes.plot(
                 run["epoch"], run[f"val_{key}"], "--o", color=colour, markersize=3, label=f"{label}, test"
@@ -71,7 +75,7 @@ def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, log="
 
 
 @styled
-def paired_history(runs, keys, labels, *, ylabel, title="", level=None, name="paired-history"):
+def paired_history(runs, keys, labels, *, ylabel, title="", level=None, ylim=None, name="paired-history"):
     """Two quantities of a training through the epochs, such as a GAN's two losses; a panel a model.
 
     Args:
@@ -79,6 +83,8 @@ def paired_history(runs, keys, labels, *, ylabel, title="", level=None, name="pa
             others thinly behind it.
         keys: the two entries of a history, drawn solid and dashed. labels: what they are.
         level: (value, text) of a dotted line for reference in every panel, or None.
+        ylim: (lowest, highest) value of the vertical axis in every panel, or a dict of model →
+            such a pair for the panels that need one; None fits each panel to its own curves.
     """
     fig = LabFigure(height=0.9 + 1.6 * len(runs), name=name)
     ends = []
@@ -95,6 +101,7 @@ def paired_history(runs, keys, labels, *, ylabel, title="", level=None, name="pa
         axes.set_title(model, loc="left", fontsize=11, pad=3)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel(ylabel)
+        axes.set_ylim(ylim.get(model) if isinstance(ylim, dict) else ylim)
     handles, names = panels[0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside upper center", ncols=len(names), title=title or None)
     panels[-1].set_xlabel("epoch")

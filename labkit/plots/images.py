@@ -75,5 +75,5 @@ def image_rows(rows, *, title="", name="rows", alt=None):
         axes.set_title(label, loc="left", fontsize=11, pad=3)
     if title:
         fig.suptitle(title)
-    fig.alt = alt or f"{title + ': ' if title else ''}{n} images in each of the rows {', '.join(rows)}."
+    fig.alt = alt or f"{title + ': ' if title else ''}{n} images in each of the rows {'; '.join(rows)}."
     return fig

@@ -11,14 +11,15 @@ from labkit.plots.images import show_sheet, tile
 from labkit.plots.style import BLUE, CLASSES, WIDTH, LabFigure, styled
 
 LEAST_REACH = 0.1  # of a latent plane, in standard deviations of the prior
+NAME_ROOM = 0.13  # of half a plane's width, between the names of two classes
 
 
 @styled
 def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="latent-plane"):
     """Codes of images in two latent dimensions, coloured by class, on one common scale.
 
-    A single panel names each class at its median; the dashed circle is two standard
-    deviations of the prior.
+    A single panel names each class at its median, or beside it, with a line to it, where names
+    would hide each other; the dashed circle is two standard deviations of the prior.
 
     Args:
         codes: dict of panel title → codes, shape (n, D) with D ≥ 2.
@@ -33,7 +34,9 @@ def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="la
     # A floor, for a silent code: the prior's dashed circle would else have millions of dashes.
     reach = max(LEAST_REACH, *(np.percentile(np.abs(z), 99.7) * 1.05 for z in codes.values()))
     for axes, (label, z) in zip(panels, codes.items(), strict=False):
-        draw_codes(axes, z, labels, class_names if one else None)
+        draw_codes(axes, z, labels)
+        if one:
+            name_classes(axes, z, labels, class_names, apart=NAME_ROOM * reach)
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), title=label)
         axes.set(xlabel=f"latent {dims[0] + 1}", ylabel=f"latent {dims[1] + 1}")
     for axes in panels[len(codes) :]:
@@ -48,15 +51,37 @@ def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="la
     return fig
 
 
-def draw_codes(axes, z, labels, class_names):
-    """Scatter codes (n, 2) by class, the prior's circle, and the classes' names if given."""
-    colours = [CLASSES[c % len(CLASSES)] for c in labels]
-    axes.scatter(*z.T, c=colours, s=5 if class_names else 3, alpha=0.6, linewidths=0)
+def draw_codes(axes, z, labels):
+    """Scatter codes (n, 2) by class, with the prior's circle."""
+    axes.scatter(*z.T, c=[CLASSES[c % len(CLASSES)] for c in labels], s=4, alpha=0.6, linewidths=0)
     axes.add_patch(Circle((0, 0), 2, fill=False, ls="--", ec="#333333", lw=1.2))
-    for c in np.unique(labels) if class_names else ():
-        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": CLASSES[c % len(CLASSES)], "lw": 1.5}
-        axes.text(*np.median(z[labels == c], axis=0), class_names[c], ha="center", va="center", bbox=box)
     axes.set_aspect("equal")
+
+
+def name_classes(axes, z, labels, class_names, apart):
+    """Write each class's name at the median of its codes (n, 2), names at least `apart` apart."""
+    found = np.unique(labels)
+    medians = np.array([np.median(z[labels == c], axis=0) for c in found])
+    for c, median, place in zip(found, medians, spread_apart(medians, apart), strict=True):
+        colour = CLASSES[c % len(CLASSES)]
+        axes.plot(*np.transpose([median, place]), color=colour, lw=1.5)
+        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": colour, "lw": 1.5}
+        axes.text(*place, class_names[c], ha="center", va="center", bbox=box)
+
+
+def spread_apart(points, least, rounds=500):
+    """Points (n, 2), of which those nearer to each other than `least` are pushed apart."""
+    angles = 2 * np.pi * np.arange(len(points)) / len(points)
+    points = points + 1e-3 * least * np.column_stack([np.cos(angles), np.sin(angles)])  # parts equal ones
+    for _ in range(rounds):
+        offsets = points[:, None] - points  # (n, n, 2)
+        distances = np.linalg.norm(offsets, axis=-1)
+        np.fill_diagonal(distances, np.inf)
+        lack = np.maximum(least - distances, 0) / distances
+        if lack.max() < 1e-3:
+            break
+        points = points + (offsets * lack[..., None]).sum(axis=1) / 2
+    return points
 
 
 def take_dims(z, dims):
