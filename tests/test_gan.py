@@ -305,6 +305,16 @@ def test_images_come_from_the_average_with_statistics_of_its_own():
     assert_allclose(gan.generate(z), in_training_mode, atol=1e-4)
 
 
+def test_images_come_from_the_weights_of_the_last_step_where_that_is_asked_for():
+    gan = stateful_gan(ema_decay=0.9)
+    fit(gan, epochs=2)
+    z = keras.random.normal((5, 3), seed=0)
+    last = 0.5 + 0.5 * np.asarray(gan.generator(z, training=False))
+    assert_allclose(gan.generate(z, averaged=False), last, atol=1e-6)
+    assert np.abs(gan.generate(z) - last).max() > 1e-3
+    assert_allclose(gan.sample(4, seed=5, averaged=False), gan.sample(4, 5, False))
+
+
 def test_images_are_the_same_for_the_same_noise_whatever_was_drawn_before():
     gan = small_gan(ema_decay=0.9)
     fit(gan, epochs=1)

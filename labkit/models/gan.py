@@ -162,24 +162,25 @@ class GAN(keras.Model):
         """Add a batch's mean to the epoch's, so that a short batch counts for what it is."""
         self.trackers[name].update_state(value, sample_weight=images)
 
-    def generate(self, z):
+    def generate(self, z, averaged=True):
         """Images in [0, 1], NumPy (batch, *image), for noise `z` (batch, latent_dim).
 
-        They come from the averaged generator if there is one. Raises ValueError for noise
-        of another shape.
+        They come from the averaged generator if there is one, unless `averaged` is False.
+        Raises ValueError for noise of another shape.
         """
         z = np.asarray(z, dtype="float32")
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
             raise ValueError(f"z has shape {z.shape}; (batch, {self.latent_dim}) was expected")
-        if self.ema_generator is not None:
+        network = self.generator
+        if averaged and self.ema_generator is not None:
             self.ema_generator.settle()
-        network = self.generator if self.ema_generator is None else self.ema_generator
+            network = self.ema_generator
         parts = [self.signed(network(z[i : i + 500], training=False)) for i in range(0, len(z), 500)]
         return 0.5 + 0.5 * np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
-    def sample(self, n, seed=0):
-        """`n` images in [0, 1], NumPy (n, *image), from standard normal noise of that seed."""
-        return self.generate(keras.random.normal((n, self.latent_dim), seed=seed))
+    def sample(self, n, seed=0, averaged=True):
+        """`n` images in [0, 1], NumPy (n, *image), from standard normal noise of that seed; see `generate`."""
+        return self.generate(keras.random.normal((n, self.latent_dim), seed=seed), averaged)
 
     def check_data(self, x):
         """Raise ValueError unless `x` holds images in [0, 1] of the discriminator's shape."""
