@@ -179,7 +179,7 @@ class GAN(keras.Model):
         return 0.5 + 0.5 * np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
     def sample(self, n, seed=0, averaged=True):
-        """`n` images in [0, 1], NumPy (n, *image), from standard normal noise of that seed; see `generate`."""
+        """`n` images in [0, 1], NumPy (n, *image), from standard normal noise; see `generate`."""
         return self.generate(keras.random.normal((n, self.latent_dim), seed=seed), averaged)
 
     def check_data(self, x):
