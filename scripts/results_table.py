@@ -21,9 +21,9 @@ def row(lab: str, record: dict, metrics: dict) -> str:
     figures = "<br>".join(
         f"{name}: **{value:,.4g}**" for name, value in metrics.items() if isinstance(value, int | float)
     )
-    (source,) = {f"{d['name']}, {d['n_train']:,} + {d['n_test']:,} images" for d in record["data"]}
+    sets = dict.fromkeys(f"{d['name']}, {d['n_train']:,} + {d['n_test']:,} images" for d in record["data"])
     machine = f"{record['processor']['model']}, {record['processor']['cores']} cores"
-    run = f"{source}; {record['seconds'] / 60:.0f} min on {machine}"
+    run = f"{'; '.join(sets)}; {record['seconds'] / 60:.0f} min on {machine}"
     return f"| [{lab}](reports/{lab}/report.ipynb) | {figures} | {run} |"
 
 

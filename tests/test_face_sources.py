@@ -306,3 +306,21 @@ def test_the_bundled_faces_have_factors_for_every_image(monkeypatch, tmp_path):
     assert {len(v) for v in faces.factors_train.values()} == {1008} and "yaw" in faces.factors_test
     assert not set(faces.subjects_train) & set(faces.subjects_test)
     assert "CK" not in " ".join(faces.class_names) and str(ROOT) not in faces.note
+
+
+def test_rendered_faces_are_had_by_name_whatever_else_is_there(world):
+    mat(world / "own" / "faces" / "ck.mat", OWN)
+    rendered = data.load("rendered_faces", n_test=2)
+    assert (rendered.name, rendered.source, rendered.people) == (
+        "rendered_faces", "rendered faces bundled in data/mini", "",
+    )  # fmt: skip
+    assert "in place of CK" not in rendered.note and len(rendered.x_test) == 2
+    with pytest.raises(TypeError, match="no 'order'"):
+        data.load("rendered_faces", order="C")
+
+
+def test_rendered_faces_that_are_not_there_are_an_error_that_names_their_place(world):
+    (world / "mini" / "faces" / "s.mat").unlink()
+    with pytest.raises(data.DataError, match="rendered_faces was found nowhere") as error:
+        data.load("rendered_faces")
+    assert "data/mini: not there" in str(error.value) and "LABKIT_DATA" not in str(error.value)

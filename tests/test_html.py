@@ -247,6 +247,18 @@ def test_figures_are_named_by_their_metadata_else_by_cell():
     assert list(figures(notebook())) == ["history.png", "cell-7-1.png"]
 
 
+def test_a_figure_keeps_its_name_s_case_and_never_takes_another_s_file():
+    names = ["vae_interpolation_ck_E10", "VAE_interpolation_ck_e10", "../E 1/..", "été"]
+    outputs = [output(png=png(), metadata={"image/png": {"name": name}}) for name in names]
+    found = figures(nbformat.v4.new_notebook(cells=[code("x", *outputs)]))
+    assert list(found) == [
+        "vae_interpolation_ck_E10.png",
+        "VAE_interpolation_ck_e10-1-2.png",
+        "E-1.png",
+        "t.png",
+    ]
+
+
 def test_a_page_that_is_too_large_is_a_warning(monkeypatch):
     monkeypatch.setattr(html, "MOST_BYTES", 1000)
     assert any("MB" in warning for warning in html.render(notebook(), RECORD, {})[1])

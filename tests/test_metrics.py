@@ -206,6 +206,38 @@ def test_pca_recovers_data_of_its_own_rank_and_errors_fall():
     assert_allclose(three, 0, atol=1e-20)
 
 
+@pytest.mark.parametrize("n", [6, 60], ids=["fewer images than pixels", "more"])
+def test_principal_components_are_an_orthonormal_basis_with_the_data_s_covariance(n):
+    x = RNG.random((n, 4, 5, 1))
+    mean, axes, spread = metrics.principal_components(x)
+    assert_allclose(mean, x.reshape(n, -1).mean(0))
+    assert_allclose(axes @ axes.T, np.eye(min(n, 20)), atol=1e-12)
+    assert np.all(np.diff(spread) <= 0)
+    assert_allclose((axes.T * spread**2) @ axes, np.cov(x.reshape(n, -1), rowvar=False), atol=1e-12)
+
+
+def test_pca_of_few_images_leaves_nothing_of_those_it_is_fitted_to():
+    x = RNG.random((5, 4, 4, 1))
+    assert_allclose(metrics.pca_mse(x, x, (4, 16)), 0, atol=1e-20)
+    with pytest.raises(ValueError, match="at least 2"):
+        metrics.principal_components(x[:1])
+
+
+def test_sharpness_of_known_images_and_of_blurred_ones():
+    x, y = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9))
+    plane = np.stack([x, 0.5 * y])[..., None]
+    assert_allclose(metrics.sharpness(plane), 0, atol=1e-12)
+    board = ((np.indices((8, 8)).sum(0) % 2) * 1.0)[None, ..., None]
+    assert_allclose(metrics.sharpness(board), 4)
+    noise = RNG.random((3, 16, 16, 1))
+    blurred = 0.5 * noise[:, 1:] + 0.5 * noise[:, :-1]
+    assert metrics.sharpness(blurred) < metrics.sharpness(noise)
+    with pytest.raises(ValueError, match=r"\(1, 2, 8, 1\)"):
+        metrics.sharpness(np.zeros((1, 2, 8, 1)))
+    with pytest.raises(ValueError, match="images lie in"):
+        metrics.sharpness(255 * board)
+
+
 def test_pca_refuses_more_components_than_pixels():
     with pytest.raises(ValueError, match="between 1 and 4"):
         metrics.pca_mse(np.zeros((5, 4)), np.zeros((5, 4)), (5,))

@@ -21,7 +21,7 @@ from labkit.data.idx import DataError
 from labkit.data.layouts import Reading
 from labkit.data.places import FileCheck, Found, Part, set_aside
 
-NAME = "faces"
+NAME, RENDERED = "faces", "rendered_faces"
 SYNTHETIC = (
     "3b3f208ef1f00b6e358629ffe324ca5173391eb4025c5062101628f91a2c0748"  # of the images in data/mini/faces
 )
@@ -33,6 +33,7 @@ def find(name: str = NAME, *, only_look: bool = False, **reading) -> Found:
     """Search for faces: a file of one's own, Olivetti, the rendered ones.
 
     Args:
+        name: "faces", or "rendered_faces" for the last of these whatever else is there.
         only_look: change nothing: no download, and bad files stay where they are.
         reading: how a file of one's own is to be read, see `labkit.data.layouts.Reading`.
 
@@ -41,6 +42,10 @@ def find(name: str = NAME, *, only_look: bool = False, **reading) -> Found:
         TypeError, ValueError: an argument of `reading` that does not exist or fit.
     """
     wish = as_reading(reading)
+    if name == RENDERED:
+        if reading:
+            raise TypeError(f"load({RENDERED!r}) takes no {next(iter(reading))!r}: these files are known")
+        return bundled([], name)
     problems = places.missing_root()
     olivetti: list[tuple[str, Faces]] = []
     for label, folder in own_folders():
@@ -180,8 +185,9 @@ def olivetti_found(label: str, faces: Faces, problems: list[str]) -> Found:
     return split(faces, label, "open", [f"Olivetti faces, {STAND_IN}"], problems)
 
 
-def bundled(problems: list[str]) -> Found:
+def bundled(problems: list[str], name: str = NAME) -> Found:
     """The rendered faces. Raises DataError, with every place that was searched, if they are not there."""
+    told = "rendered faces of no real person" + (f", {STAND_IN}" if name == NAME else "")
     for path in mat_files(places.MINI / NAME):
         try:
             faces = read_faces(path)
@@ -189,10 +195,11 @@ def bundled(problems: list[str]) -> Found:
             problems.append(f"{BUNDLED}: {error}")
             continue
         if faces.digest == SYNTHETIC:
-            return split(faces, BUNDLED, "", [f"rendered faces of no real person, {STAND_IN}"], problems)
+            return replace(split(faces, BUNDLED, "", [told], problems), name=name)
         problems.append(f"{BUNDLED}: {path.name} has images with a wrong SHA-256")
-    labels = [label for label, _ in (*own_folders(), *known.library_files())]
-    raise DataError(places.nowhere(NAME, dict.fromkeys([*labels, BUNDLED]), problems))
+    elsewhere_ = (*own_folders(), *known.library_files()) if name == NAME else ()
+    labels = dict.fromkeys([*(label for label, _ in elsewhere_), BUNDLED])
+    raise DataError(places.nowhere(name, labels, problems))
 
 
 def split(faces: Faces, source: str, people: str, remarks: list[str], problems: list[str]) -> Found:

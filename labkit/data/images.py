@@ -78,7 +78,8 @@ def load(name: str, n_train: int | None = None, n_test: int | None = None, **rea
     was passed over is warned of and stands in the note.
 
     Args:
-        name: "mnist", "fashion_mnist" or "faces".
+        name: "mnist", "fashion_mnist", "faces", or "rendered_faces" for the bundled ones
+            with their known factors, whatever other faces there are.
         n_train, n_test: how many images, spread evenly over the official order; None
             means all there are. Where the source has fewer, all are taken and the note
             says so.

@@ -15,12 +15,13 @@ from labkit.data.idx import DataError
 
 
 def names() -> tuple[str, ...]:
-    """All sets by name."""
+    """The sets that are searched for, downloaded and verified; what is only bundled is not among them."""
     return (*SETS, face_sources.NAME)
 
 
 def room(name: str) -> ModuleType:
     """The module that knows the set. Raises DataError, with the nearest name, if there is none."""
-    if name not in names():
-        raise DataError(f"no image set {name!r}{did_you_mean(str(name).lower(), names())}")
-    return face_sources if name == face_sources.NAME else sources
+    loadable = (*names(), face_sources.RENDERED)
+    if name not in loadable:
+        raise DataError(f"no image set {name!r}{did_you_mean(str(name).lower(), loadable)}")
+    return sources if name in SETS else face_sources

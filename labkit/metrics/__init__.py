@@ -4,7 +4,16 @@ from labkit.metrics.classes import Agreement, ClassHistogram, class_histogram, c
 from labkit.metrics.classifier import Classifier, ClassifierError, load_classifier
 from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
-from labkit.metrics.reconstruction import bce, grey_share, mse, pca_mse, pixel_entropy, ssim
+from labkit.metrics.reconstruction import (
+    bce,
+    grey_share,
+    mse,
+    pca_mse,
+    pixel_entropy,
+    principal_components,
+    sharpness,
+    ssim,
+)
 from labkit.metrics.samples import (
     References,
     SampleQuality,
@@ -45,6 +54,8 @@ __all__ = [
     "pca_mse",
     "pixel_entropy",
     "prdc",
+    "principal_components",
     "reference_sets",
+    "sharpness",
     "ssim",
 ]

@@ -175,14 +175,20 @@ def figures(notebook) -> dict[str, bytes]:
         images = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
         for k, output in enumerate(images, start=1):
             about = output.metadata.get("image/png")
-            name = slug(about.get("name", "")) if isinstance(about, dict) else ""
+            name = plain_name(about.get("name", "")) if isinstance(about, dict) else ""
             name = name or f"cell-{index + 1}-{k}"
-            name = name if f"{name}.png" not in found else f"{name}-{index + 1}-{k}"
+            taken = {other.lower() for other in found}  # some file systems do not tell case apart
+            name = name if f"{name}.png".lower() not in taken else f"{name}-{index + 1}-{k}"
             with contextlib.suppress(ValueError, TypeError):  # what a cell displayed may be no picture
                 found[f"{name}.png"] = base64.b64decode(output.data["image/png"], validate=False)
     return found
 
 
+def plain_name(text: Any) -> str:
+    """`text` as a plain file name: letters in their case, digits, dashes and underscores."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", str(text)).strip("-")[:80]
+
+
 def slug(text: Any) -> str:
-    """`text` as a plain file name: lower case letters, digits, dashes and underscores."""
-    return re.sub(r"[^a-z0-9_]+", "-", str(text).lower()).strip("-")[:80]
+    """`text` as an anchor: a plain name in lower case."""
+    return plain_name(str(text).lower())

@@ -5,8 +5,9 @@ history and a checkpoint every epoch and can go on from one. It knows nothing of
 model is: only `model.fit`, `model.variables` and the model's optimizers.
 """
 
+from labkit.training.augmentation import Varied
 from labkit.training.batches import binarised
 from labkit.training.callbacks import Measure, SampleEvery, StopOnNaN
 from labkit.training.fitting import fit
 
-__all__ = ["Measure", "SampleEvery", "StopOnNaN", "binarised", "fit"]
+__all__ = ["Measure", "SampleEvery", "StopOnNaN", "Varied", "binarised", "fit"]

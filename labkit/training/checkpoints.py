@@ -8,6 +8,7 @@ import json
 import time
 import warnings
 import zipfile
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import keras
@@ -53,7 +54,9 @@ def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
         },
         "images": [rows_of(x_train), *(hashlib.sha256(sample).hexdigest() for sample in samples)],
         "run": [epochs, batch_size, seed],
-        "transform": getattr(transform, "__qualname__", type(transform).__name__),
+        "transform": repr(transform)  # with its settings
+        if is_dataclass(transform)
+        else getattr(transform, "__qualname__", type(transform).__name__),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
