@@ -47,8 +47,8 @@ def test_a_spot_goes_where_shift_turn_zoom_and_mirror_say():
     """The maps' inverse, applied to a place, is where it is then found."""
     varied = Varied(shift=4, turn=40, zoom=0.2, mirror=True)
     x = np.repeat(bump(20, 12), 50, axis=0)
-    draws = tf.random.stateless_uniform((6, 50), SEED, -1.0, 1.0).numpy()
-    for image, (turn, zoom, dx, dy, side, _) in zip(varied(x, SEED).numpy(), draws.T, strict=True):
+    draws = tf.random.stateless_uniform((7, 50), SEED, -1.0, 1.0).numpy()
+    for image, (turn, zoom, dx, dy, side, *_) in zip(varied(x, SEED).numpy(), draws.T, strict=True):
         angle, size = np.radians(40 * turn), 1 + 0.2 * zoom
         u, v = (20 - 16) * (-1 if side < 0 else 1), 12 - 16  # from the middle; mirrored first
         expected = (
@@ -69,6 +69,14 @@ def test_light_is_one_gain_an_image_within_its_limit(images):
     assert np.ptp(gain, axis=1).max() < 1e-4
     assert 0.8 <= gain.min() < 0.85 and 1.15 < gain.max() <= 1.2
     assert Varied(light=0.5)(images, SEED).numpy().max() <= 1
+
+
+def test_a_blend_lies_between_an_image_and_another_of_the_batch(images):
+    made = Varied(blend=0.6)(images, SEED).numpy()
+    apart = images[::-1] - images
+    share = ((made - images) * apart).sum((1, 2, 3)) / np.square(apart).sum((1, 2, 3))
+    assert_allclose(made, images + share[:, None, None, None] * apart, atol=1e-5)
+    assert 0 <= share.min() < 0.05 and 0.55 < share.max() <= 0.6
 
 
 def test_same_seed_same_images_another_seed_others(images):

@@ -56,6 +56,16 @@ def test_gaussian_nll_equals_the_log_density():
     assert_allclose(losses.gaussian_nll(x, x_hat, variance), -np.log(density).sum(axis=1), rtol=1e-5)
 
 
+def test_the_calibrated_variance_is_the_batch_s_mean_squared_error_and_the_best_one():
+    x, x_hat = np.random.default_rng(2).normal(size=(2, 3, 4, 5, 1)).astype("float32")
+    v = float(np.mean((x - x_hat) ** 2))
+    found = ops.convert_to_numpy(losses.calibrated_gaussian_nll(x, x_hat))
+    assert_allclose(found, losses.gaussian_nll(x, x_hat, v), rtol=1e-5)
+    assert_allclose(found.mean(), 10 * math.log(2 * math.pi * math.e * v), rtol=1e-5)
+    for other in (0.9 * v, 1.1 * v):
+        assert found.mean() < np.mean(losses.gaussian_nll(x, x_hat, other))
+
+
 def test_variance_one_half_makes_gaussian_nll_the_squared_error_plus_a_constant():
     x, x_hat = array([0.2, 0.9], [0.0, 1.0]), array([0.5, 0.1], [0.4, 0.4])
     excess = losses.gaussian_nll(x, x_hat, 0.5) - ((x - x_hat) ** 2).sum(axis=1)

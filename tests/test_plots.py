@@ -33,6 +33,17 @@ def figures():
     yield plots.class_shares({"test images": [0.3, 0.7], "GAN": [0.9, 0.1]}, ("T-shirt", "bag"))
 
 
+def test_a_grey_figure_is_stored_as_grey_and_looks_the_same():
+    noise = np.random.default_rng(0).random((4, 8, 8))
+    figure, again = (plots.image_grid(noise, 2, title="noise") for _ in range(2))
+    stored, drawn = Image.open(io.BytesIO(figure.png())), io.BytesIO()
+    again.savefig(drawn, format="png")
+    assert stored.mode == "L"
+    assert np.array_equal(np.asarray(stored.convert("RGB")), np.asarray(Image.open(drawn).convert("RGB")))
+    coloured = plots.lines([1, 2], {"a": [1, 2]}, xlabel="x", ylabel="y")
+    assert Image.open(io.BytesIO(coloured.png())).mode != "L"
+
+
 @pytest.mark.parametrize("figure", list(figures()), ids=lambda figure: figure.name)
 def test_every_figure_is_a_png_with_alt_text_and_a_name(figure):
     data, metadata = figure._repr_mimebundle_()

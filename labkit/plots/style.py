@@ -10,8 +10,10 @@ import functools
 import io
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 WIDTH = 6.4  # inches; 640 px on the page at 100 px an inch
 DPI = 150
@@ -50,10 +52,15 @@ class LabFigure(Figure):
         self.name, self.alt = name, alt
 
     def png(self) -> bytes:
-        """The figure as PNG."""
+        """The figure as PNG; with one channel if it is grey, which makes it half as large."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png")
-        return buffer.getvalue()
+        pixels = np.asarray(Image.open(buffer).convert("RGB"))
+        if np.any(np.ptp(pixels, axis=-1)):
+            return buffer.getvalue()
+        grey = io.BytesIO()
+        Image.fromarray(pixels[..., 0]).save(grey, "png", optimize=True)
+        return grey.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         width = round(self.get_figwidth() * 100)

@@ -1,4 +1,8 @@
-"""Training images that are never twice the same: moved, turned, sized, mirrored, lit anew."""
+"""Training images that are never twice the same: moved, turned, sized, mirrored, lit, blended.
+
+Blending is "mixup" without its labels: Zhang et al., "mixup: Beyond Empirical Risk
+Minimization", ICLR 2018.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import math
 from dataclasses import dataclass
 
 import tensorflow as tf
+
+LIMITS = {"shift": math.inf, "turn": math.inf, "zoom": 1.0, "light": 1.0, "blend": 1.0}  # exclusive
 
 
 @dataclass(frozen=True)
@@ -18,9 +24,10 @@ class Varied:
         zoom: largest change of size, as a share: 0.1 is 90 to 110 %.
         light: largest change of brightness, as a share; what would be above white is white.
         mirror: whether half of the images are mirrored left to right.
+        blend: largest share of another image of the batch, below 1, that is mixed in.
 
-    Everything is drawn uniformly between minus and plus these limits, for each image on its
-    own. Pixels are interpolated bilinearly; where the image does not reach, its edge is
+    Everything is drawn uniformly between minus and plus these limits (a blend's share from 0),
+    for each image on its own. Pixels are interpolated bilinearly; where the image does not reach, its edge is
     repeated.
 
     Raises:
@@ -32,15 +39,16 @@ class Varied:
     zoom: float = 0.0
     light: float = 0.0
     mirror: bool = False
+    blend: float = 0.0
 
     def __post_init__(self):
-        for name, below in (("shift", math.inf), ("turn", math.inf), ("zoom", 1.0), ("light", 1.0)):
+        for name, below in LIMITS.items():
             if not 0 <= (value := getattr(self, name)) < below:
                 raise ValueError(f"{name} is {value}; a number from 0 to below {below:g} was expected")
 
     def __call__(self, x, seed):
         """Images (batch, h, w, channels) in [0, 1], varied; `seed` holds two integers."""
-        draws = tf.random.stateless_uniform((6, tf.shape(x)[0]), seed, -1.0, 1.0)
+        draws = tf.random.stateless_uniform((7, tf.shape(x)[0]), seed, -1.0, 1.0)
         height, width = x.shape[1:3]
         if self.shift or self.turn or self.zoom or self.mirror:
             x = tf.raw_ops.ImageProjectiveTransformV3(
@@ -48,7 +56,9 @@ class Varied:
                 fill_value=0.0, interpolation="BILINEAR", fill_mode="NEAREST",
             )  # fmt: skip
         gain = 1.0 + self.light * draws[5][:, None, None, None]
-        return tf.clip_by_value(x * gain, 0.0, 1.0)
+        x = tf.clip_by_value(x * gain, 0.0, 1.0)
+        share = 0.5 * self.blend * (1.0 + draws[6][:, None, None, None])
+        return (1.0 - share) * x + share * tf.reverse(x, [0]) if self.blend else x
 
     def maps(self, draws, height, width):
         """Where each pixel of the result is taken from: coefficients (batch, 8) for TensorFlow.
