@@ -8,6 +8,7 @@ from keras import ops
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import models, training
+from labkit.models import averaging
 from labkit.training import checkpoints, fitting
 
 SHAPE = (6, 6, 1)
@@ -297,10 +298,13 @@ def test_average_begins_with_a_small_decay():
     assert_allclose(average.network.get_weights()[0], before + 9 / 11, rtol=1e-5)
 
 
-def test_images_come_from_the_average_with_statistics_of_its_own():
+@pytest.mark.parametrize(("pixels", "images"), [(36 * 7 + 1, 7), (2**20, 1024)])
+def test_images_come_from_the_average_with_statistics_of_its_own(monkeypatch, pixels, images):
+    """They are taken from 1,024 images, or from fewer where these are large."""
+    monkeypatch.setattr(averaging, "MOST_PIXELS", pixels)
     gan = stateful_gan(ema_decay=0.9)
     fit(gan, epochs=2)
-    z = keras.random.normal((1024, 3), seed=0)
+    z = keras.random.normal((images, 3), seed=0)
     in_training_mode = 0.5 + 0.5 * np.asarray(gan.ema_generator.network(z, training=True))
     assert_allclose(gan.generate(z), in_training_mode, atol=1e-4)
 

@@ -5,10 +5,12 @@ Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Training", ICLR 
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras import ops
 
-STATISTICS_FROM = 1024  # images that batch normalisation's means and variances are taken from
+STATISTICS_FROM, MOST_PIXELS = 1024, 2**20  # images, and pixels of them, for the statistics of settle
 
 
 class AveragedGenerator(keras.layers.Layer):
@@ -50,6 +52,8 @@ class AveragedGenerator(keras.layers.Layer):
         """
         now = tuple(float(ops.sum(weight)) for weight in self.network.trainable_variables)
         if now != self.settled_for:
-            z = keras.random.normal((STATISTICS_FROM, self.network.input_shape[1]), seed=0)
+            pixels = math.prod(self.network.output_shape[1:])
+            images = min(STATISTICS_FROM, max(1, MOST_PIXELS // pixels))  # one batch must fit the memory
+            z = keras.random.normal((images, self.network.input_shape[1]), seed=0)
             self.network(z, training=True)
             self.settled_for = now

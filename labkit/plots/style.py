@@ -55,12 +55,12 @@ class LabFigure(Figure):
         """The figure as PNG; with one channel if it is grey, which makes it half as large."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png")
-        pixels = np.asarray(Image.open(buffer).convert("RGB"))
-        if np.any(np.ptp(pixels, axis=-1)):
-            return buffer.getvalue()
-        grey = io.BytesIO()
-        Image.fromarray(pixels[..., 0]).save(grey, "png", optimize=True)
-        return grey.getvalue()
+        drawn = Image.open(buffer).convert("RGB")  # nothing in it is transparent
+        pixels = np.asarray(drawn)
+        grey = not np.any(np.ptp(pixels, axis=-1))
+        stored = io.BytesIO()
+        (Image.fromarray(pixels[..., 0]) if grey else drawn).save(stored, "png", optimize=True)
+        return stored.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         width = round(self.get_figwidth() * 100)
