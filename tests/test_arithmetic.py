@@ -14,7 +14,7 @@ PADDINGS = st.sampled_from(["same", "valid"])
 
 
 @given(**SIZES, padding=PADDINGS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_sizes_are_those_of_keras(size, kernel, stride, padding):
     options = {"strides": stride, "padding": padding}
     shape = (1, size, size, 1)

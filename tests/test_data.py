@@ -351,7 +351,7 @@ def test_npz_that_unpacks_to_more_than_the_set_is_refused(tmp_path):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_no_change_of_an_npz_gives_another_error_or_other_arrays_unseen(tmp_path_factory, chosen):
     path = tmp_path_factory.mktemp("npz") / "mnist.npz"
     np.savez(path, **SUBSET)
@@ -379,7 +379,7 @@ def test_notes_name_no_path_of_this_machine(world):
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(0, 4), st.just(28), st.just(28))))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_idx_round_trip(array):
     assert_array_equal(idx.parse_idx(idx.to_idx(array), "file", idx.IMAGES), array)
 

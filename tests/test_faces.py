@@ -412,7 +412,7 @@ def test_cells_that_hold_themselves_end(tmp_path):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_no_change_of_a_file_gives_another_error(tmp_path_factory, chosen):
     path = tmp_path_factory.mktemp("mat") / "ck.mat"
     version = chosen.draw(st.sampled_from([*VERSIONS, "7.3"]))
@@ -429,7 +429,6 @@ def test_no_change_of_a_file_gives_another_error(tmp_path_factory, chosen):
 
 
 @given(st.binary(max_size=600))
-@settings(deadline=None)
 def test_no_bytes_make_reading_fail_in_another_way(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("mat") / "ck.mat"
     for start in (b"", b"MATLAB 5.0".ljust(124) + b"\0\1IM", matfile.HDF5):
@@ -444,7 +443,7 @@ def test_no_bytes_make_reading_fail_in_another_way(tmp_path_factory, content):
     width=st.integers(16, 40),
     kind=st.sampled_from(["columns", "rows", "hwn", "nhw"]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_arranged_undoes_every_flattening(n, height, width, kind):
     images = smooth(n, height, width)
     flat = images.swapaxes(1, 2).reshape(n, -1)

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from keras import ops
 from numpy.testing import assert_allclose
 
@@ -77,7 +77,6 @@ def test_kl_of_the_prior_is_zero():
 
 
 @given(st.lists(st.tuples(finite, finite), min_size=1, max_size=6))
-@settings(deadline=None)
 def test_kl_is_the_sum_of_its_dimensions_and_never_negative(code):
     z_mean, z_log_var = array([m for m, _ in code]), array([v for _, v in code])
     per_dim = np.asarray(losses.kl_divergence_per_dim(z_mean, z_log_var))
@@ -122,7 +121,6 @@ def test_zero_logits_cost_the_discriminator_2_ln_2_and_the_generator_ln_2():
 
 
 @given(st.floats(0.05, 0.95), st.floats(0.05, 0.95))
-@settings(deadline=None)
 def test_the_best_discriminator_is_real_over_real_plus_fake(p_real, p_fake):
     """Goodfellow et al. 2014, proposition 1: D* = p_real / (p_real + p_fake)."""
     best = math.log(p_real / p_fake)
