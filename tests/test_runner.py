@@ -193,7 +193,7 @@ def test_the_failing_cell_is_named(workshop):
 
 def test_figures_and_numbers_are_published(workshop):
     assert list((workshop.out / "01_good" / "figures").iterdir()) == [
-        workshop.out / "01_good" / "figures" / "grey-square.png"
+        workshop.out / "01_good" / "figures" / "Grey-square.png"
     ]
     metrics = json.loads((workshop.out / "01_good" / "metrics.json").read_text())
     assert metrics == {"nats": 1.5, "profile": "smoke"}
