@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
+from sklearn.decomposition import PCA
 
 SSIM_WINDOW = 11  # pixels
 
@@ -114,13 +115,8 @@ def principal_components(x) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     if len(x) < 2:
         raise ValueError(f"there are {len(x)} images; at least 2 were expected")
-    x = np.asarray(x, dtype="float64").reshape(len(x), -1)
-    mean = x.mean(axis=0)
-    if len(x) < x.shape[1]:  # few large images: their covariance would be huge and singular
-        _, values, axes = np.linalg.svd(x - mean, full_matrices=False)
-        return mean, axes, values / np.sqrt(len(x) - 1)
-    variances, vectors = np.linalg.eigh(np.cov(x, rowvar=False))  # ascending
-    return mean, vectors.T[::-1], np.sqrt(np.maximum(variances[::-1], 0))
+    fitted = PCA().fit(np.asarray(x, dtype="float64").reshape(len(x), -1))
+    return fitted.mean_, fitted.components_, np.sqrt(fitted.explained_variance_)
 
 
 def sharpness(images) -> float:
