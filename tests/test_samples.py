@@ -226,3 +226,10 @@ def test_what_cannot_be_judged_is_refused(references):
         metrics.reference_sets(x, x, FirstPixels(), n=128)
     with pytest.raises(ValueError, match="x_test holds 200"):
         metrics.reference_sets(x, x[:200], FirstPixels(), n=250)
+
+
+def test_the_share_of_items_that_keep_their_class_from_round_to_round():
+    assert metrics.classes_kept([[1, 2, 3, 4], [1, 2, 3, 5], [1, 9, 9, 9]]) == [0.75, 0.25]
+    assert metrics.classes_kept([[1, 2]]) == []
+    with pytest.raises(ValueError, match="same shape"):
+        metrics.classes_kept([[1, 2], [1, 2, 3]])

@@ -1,6 +1,12 @@
 """Honest numbers about a trained model: functions and arrays in, numbers out."""
 
-from labkit.metrics.classes import Agreement, ClassHistogram, class_histogram, conditional_agreement
+from labkit.metrics.classes import (
+    Agreement,
+    ClassHistogram,
+    class_histogram,
+    classes_kept,
+    conditional_agreement,
+)
 from labkit.metrics.classifier import Classifier, ClassifierError, load_classifier
 from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
@@ -40,6 +46,7 @@ __all__ = [
     "bce",
     "binarise",
     "class_histogram",
+    "classes_kept",
     "conditional_agreement",
     "elbo",
     "frechet_distance",

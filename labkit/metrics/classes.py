@@ -43,6 +43,15 @@ def class_histogram(predicted, *, classes=CLASSES, threshold=MODE_THRESHOLD) -> 
     return ClassHistogram(np.bincount(predicted, minlength=classes), threshold)
 
 
+def classes_kept(predicted) -> list[float]:
+    """Share of items that are of the same class as in the round before, for each round but the first.
+
+    Such as the pictures of the same latents through a training. `predicted` holds a row of
+    classes (n,) for each round, integers. Raises ValueError for rows of unequal length.
+    """
+    return [float(share) for share in (np.diff(np.stack(predicted), axis=0) == 0).mean(axis=1)]
+
+
 @dataclass(frozen=True, eq=False)
 class Agreement:
     """Share of samples asked for as a class that the classifier calls that class.
