@@ -1,5 +1,8 @@
 """Training images that are never twice the same: moved, turned, sized, mirrored, lit, blended.
 
+Keras's own augmenting layers keep their seeds in a state; what is drawn here depends on the seed
+given alone, so that a resumed run meets the same batches.
+
 Blending is "mixup" without its labels: Zhang et al., "mixup: Beyond Empirical Risk
 Minimization", ICLR 2018.
 """
@@ -27,8 +30,8 @@ class Varied:
         blend: largest share of another image of the batch, below 1, that is mixed in.
 
     Everything is drawn uniformly between minus and plus these limits (a blend's share from 0),
-    for each image on its own. Pixels are interpolated bilinearly; where the image does not reach, its edge is
-    repeated.
+    for each image on its own. Pixels are interpolated bilinearly; where the image does not
+    reach, its edge is repeated.
 
     Raises:
         ValueError: a limit is negative or not finite, or a share not below 1.
