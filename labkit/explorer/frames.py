@@ -54,10 +54,11 @@ class FramePlayer:
         """The player as HTML."""
         coded = fitting(self.pictures)
         named = [{"name": f"{self.label} {key}", "uri": data_uri(picture)} for key, picture in coded.items()]
+        height, width = next(iter(self.pictures.values())).shape
         spec = {"kind": "frames", "title": self.title, "label": self.label, "frames": named, "key": ""}
+        spec["shape"] = [height, width]
         shown = [named[i] for i in sorted(set(np.linspace(0, len(named) - 1, 4).round().astype(int)))]
         sheets = [(frame["uri"], f"{self.title}, {frame['name']}") for frame in shown]
-        height, width = next(iter(self.pictures.values())).shape
         return framed(spec, sheets, height=min(900, round(576 * height / width) + 190))
 
 

@@ -3,7 +3,8 @@
 function frames() {
   const last = spec.frames.length - 1;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const image = make("img", { className: "frame" });
+  const [height, width] = spec.shape;
+  const image = make("img", { className: "frame", height, width }); // its place is kept before it is decoded
   let [at, timer] = [0, null];
 
   const show = (k) => {

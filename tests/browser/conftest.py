@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import pytest
 
@@ -48,6 +49,29 @@ def open_page(chromium):
         context.close()
     assert not [url for url in requests if not url.startswith(("file:", "data:"))]
     assert not problems + [text for kind, text in messages if kind == "error"]
+
+
+PLACES = """[document.documentElement.scrollHeight, ...[...document.querySelectorAll("iframe")]
+  .flatMap(frame => Object.values(frame.getBoundingClientRect().toJSON()))]"""
+
+
+@pytest.fixture
+def at_rest():
+    """Wait until no frame of a page moves or grows any more.
+
+    A click goes to where its target was when it was looked up. A frame that is moved on in
+    between, by a player above it that tells its height, leaves the click without an effect.
+    """
+
+    def wait(page, looks=4, seconds=60):
+        end = time.monotonic() + seconds
+        seen = []
+        while seen.count(seen[-1] if seen else None) < looks:
+            assert time.monotonic() < end, f"the page still moves after {seconds} s: {seen[-2:]}"
+            page.wait_for_timeout(100)
+            seen = [*seen, [frame.evaluate(PLACES) for frame in page.frames]][-looks:]
+
+    return wait
 
 
 @pytest.fixture

@@ -70,16 +70,30 @@ def report(vae, tmp_path_factory):
 
 
 @pytest.fixture
-def explorer(open_page, report):
-    """Open the report and return the frame of the player with this title."""
+def open_players(open_page, report, at_rest):
+    """Open the report and wait until each player is made, has told its height and has its place."""
+
+    def find(width=1280, **options):
+        page = open_page(report, width, **options)
+        for element in page.locator(".labkit-player iframe").all():
+            element.content_frame.get_by_role("heading").first.wait_for(state="attached")
+        page.locator('.labkit-player iframe:not([style*="height"])').first.wait_for(state="detached")
+        at_rest(page)
+        return page
+
+    return find
+
+
+@pytest.fixture
+def explorer(open_players, at_rest):
+    """Open the report and return the frame of the player with this title, scrolled into view."""
 
     def find(title, **options):
-        page = open_page(report, **options)
+        page = open_players(**options)
         element = page.locator(f'iframe[title="{title}"]')
         element.scroll_into_view_if_needed()
-        frame = element.content_frame
-        frame.get_by_role("heading", name=title).wait_for()
-        return page, frame
+        at_rest(page)
+        return page, element.content_frame
 
     return find
 
@@ -228,6 +242,10 @@ def test_frames_are_stepped_scrubbed_and_played(explorer):
     page, frame = explorer("Mosaics")
     image = frame.get_by_role("img")
     assert image.get_attribute("alt") == "Mosaics, epoch 5"
+    kept = [int(image.get_attribute(side)) for side in ("width", "height")]
+    assert kept == image.evaluate("image => [image.naturalWidth, image.naturalHeight]"), (
+        "its place is kept before it is decoded"
+    )
     frame.get_by_role("button", name="Previous").click()
     assert image.get_attribute("alt") == "Mosaics, epoch 2"
     slide(frame, "epoch", 0)
@@ -242,14 +260,12 @@ def test_frames_are_stepped_scrubbed_and_played(explorer):
 
 
 @pytest.mark.parametrize("width", [360, 800, 1280])
-def test_players_fit_their_frames(open_page, report, width):
-    page = open_page(report, width)
+def test_players_fit_their_frames(open_players, at_rest, width):
+    page = open_players(width)
     for element in page.locator(".labkit-player iframe").all():
         element.scroll_into_view_if_needed()
-        frame = element.content_frame
-        frame.get_by_role("heading").first.wait_for()
-        page.wait_for_timeout(300)
-        sizes = frame.locator("html").evaluate(
+        at_rest(page)  # a frame out of sight is not laid out anew
+        sizes = element.content_frame.locator("html").evaluate(
             "html => [html.scrollWidth - innerWidth, html.scrollHeight - innerHeight]"
         )
         assert max(sizes) <= 1, "nothing is cut off and nothing scrolls in the frame"
@@ -300,10 +316,8 @@ def test_a_player_runs_no_script_but_its_own_and_reaches_no_network(chromium, re
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 800, 1280])
-def test_axe_finds_nothing(open_page, faults, report, width, scheme):
-    page = open_page(report, width, color_scheme=scheme)
-    for element in page.locator(".labkit-player iframe").all():
-        element.content_frame.get_by_role("heading").first.wait_for(state="attached")
+def test_axe_finds_nothing(open_players, faults, width, scheme):
+    page = open_players(width, color_scheme=scheme)
     frame = page.locator('iframe[title="In the page"]').content_frame
     frame.get_by_text("4 further latents").click()
     assert faults(page) == []

@@ -150,12 +150,13 @@ def drag_to_the_end(page, frame, name):
     page.mouse.up()
 
 
-def test_an_explorer_is_live_with_a_kernel_and_works_without_one(notebook, lab):
+def test_an_explorer_is_live_with_a_kernel_and_works_without_one(notebook, lab, at_rest):
     address, folder = lab
     page = notebook("demo.ipynb")
     menu(page, "Run", "Run All Cells")
     frame = player(page)
     frame.get_by_text("Live: the kernel decodes").wait_for(timeout=PATIENCE)
+    at_rest(page)
     drag_to_the_end(page, frame, "latent 1")
     becomes(lambda: columns(frame), RIGHT_END)
     # What cannot be shown is a message, and the cells after it have run.
@@ -172,6 +173,7 @@ def test_an_explorer_is_live_with_a_kernel_and_works_without_one(notebook, lab):
     end_kernels(address)
     frame = player(notebook("demo.ipynb"))
     frame.get_by_text("No kernel here").wait_for(timeout=PATIENCE)
+    at_rest(page)
     drag_to_the_end(page, frame, "latent 1")
     becomes(lambda: columns(frame), RIGHT_END)
 
@@ -191,13 +193,14 @@ def test_a_restarted_kernel_is_told_from_a_live_one(notebook):
     page.get_by_text("| Idle").wait_for(timeout=PATIENCE)  # a server ended in mid-restart hangs
 
 
-def test_a_notebook_that_is_not_trusted_shows_the_contact_sheet(notebook, lab):
+def test_a_notebook_that_is_not_trusted_shows_the_contact_sheet(notebook, lab, at_rest):
     _, folder = lab
     explorer = LatentExplorer(lambda z: np.full((len(z), 2, 2), 0.5), 2, title="From elsewhere")
     output = nbformat.v4.new_output("display_data", data=explorer._repr_mimebundle_())
     cells = [nbformat.v4.new_code_cell("explorer", outputs=[output], execution_count=1)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / "foreign.ipynb")
     page = notebook("foreign.ipynb")
+    at_rest(page)
     page.get_by_text("Contact sheet: From elsewhere").click()
     assert page.get_by_role("img", name="From elsewhere").evaluate("image => image.naturalWidth > 0")
     assert page.get_by_text("run the cell, or trust the notebook").is_visible()
