@@ -23,7 +23,9 @@ def row(lab: str, record: dict, metrics: dict) -> str:
     )
     sets = dict.fromkeys(f"{d['name']}, {d['n_train']:,} + {d['n_test']:,} images" for d in record["data"])
     machine = f"{record['processor']['model']}, {record['processor']['cores']} cores"
-    run = f"{'; '.join(sets)}; {record['seconds'] / 60:.0f} min on {machine}"
+    resumed = record.get("resumed")
+    before = f", after {resumed['seconds'] / 60:.0f} min of training in an earlier run" if resumed else ""
+    run = f"{'; '.join(sets)}; {record['seconds'] / 60:.0f} min on {machine}{before}"
     return f"| [{lab}](reports/{lab}/report.ipynb) | {figures} | {run} |"
 
 

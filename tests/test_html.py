@@ -188,6 +188,15 @@ def test_numbers_and_origin_stand_at_the_top(page):
     assert "A subset." in page.select_one(".masthead .notice").text
 
 
+def test_a_resumed_run_says_what_its_time_leaves_out(page):
+    assert "resumed" not in page.select_one(".masthead").text
+    record = replace(RECORD, resumed={"trainings": 2, "seconds": 3725.0})
+    soup = BeautifulSoup(html.render(notebook(), record, METRICS)[0], "html.parser")
+    assert "took 1 min 15 s, resumed" in soup.select_one(".masthead").text
+    origin = " ".join(soup.select_one(".provenance").text.split())
+    assert "2 trainings went on from checkpoints" in origin and "1 h 2 min of training before" in origin
+
+
 def test_other_outputs_are_shown_plainly(page):
     assert "interactive control" in page.select_one(".control").text
     assert "IntSlider" not in page.text

@@ -141,6 +141,15 @@ def test_facts_of_the_kernel_stand_in_the_record(lab, tmp_path, monkeypatch):
     assert any("other values" in text for text in record.warnings)
 
 
+def test_trainings_of_an_earlier_run_are_counted_and_their_time_kept_apart(lab, tmp_path, monkeypatch):
+    request, watch = request_for(lab, tmp_path), seen((1, None), (3, None), (5, None))
+    monkeypatch.setenv("LABKIT_RUN_DIR", str(request.work))
+    assert judged(request, watch)[0].resumed is None
+    for seconds in (60.25, 0.5, "an hour"):
+        config.record("resumed", {"epochs": 2, "seconds": seconds})
+    assert judged(request, watch)[0].resumed == {"trainings": 2, "seconds": 60.8}
+
+
 def test_parameters_on_which_all_agree_stand_once(lab, tmp_path, monkeypatch):
     request = request_for(lab, tmp_path)
     monkeypatch.setenv("LABKIT_RUN_DIR", str(request.work))

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import models, training
+from labkit.reports.record import facts_of, read_facts
 from labkit.training import batches, fitting
 
 IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), dtype="float32")
@@ -52,6 +53,18 @@ def test_an_interrupted_run_ends_with_the_same_history_and_weights(tmp_path, kil
         assert_array_equal(history[name], expected[name], err_msg=name)
     for mine, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         assert_array_equal(mine, theirs)
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_says_what_lay_before_it(tmp_path, killed_at, monkeypatch):
+    monkeypatch.setenv("LABKIT_RUN_DIR", str(tmp_path / "run"))
+    facts = lambda: facts_of(read_facts(tmp_path / "run" / "facts.jsonl"), "resumed")  # noqa: E731
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_vae(), out=tmp_path / "vae", callbacks=[killed_at(2)])
+    assert facts() == []
+    history = fit(small_vae(), out=tmp_path / "vae", resume=True)
+    assert facts() == [{"epochs": 2, "seconds": sum(history["seconds"][:2])}]
+    fit(small_vae(), out=tmp_path / "vae", epochs=5, resume=True)  # another run's checkpoint
+    assert len(facts()) == 1
 
 
 def test_every_step_s_transform_has_a_seed_of_its_own_and_the_same_after_a_resume():

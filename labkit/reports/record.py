@@ -28,7 +28,9 @@ class RunRecord:
     `cells` has an entry for each code cell: index among all cells of the notebook, id,
     status (ran, failed, interrupted, not run) and seconds. `parameters` are the runner's;
     `parameters_in_notebook` stands only where the notebook's own were others. `people` is
-    "shown" or "left out" where the data are images of people, else empty.
+    "shown" or "left out" where the data are images of people, else empty. `resumed` is None,
+    or what came from checkpoints of an earlier run: how many trainings, and the seconds of
+    their epochs, which are not among the run's own.
     """
 
     lab: str
@@ -45,6 +47,7 @@ class RunRecord:
     error: dict[str, Any] | None = None
     failing_cell: dict[str, Any] | None = None
     parameters_in_notebook: dict[str, Any] | None = None
+    resumed: dict[str, Any] | None = None
     peak_memory_mb: int | None = None
     seed: int | None = None
     data: list[dict[str, Any]] = field(default_factory=list)
@@ -89,6 +92,13 @@ def facts_of(facts: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
         if fact["kind"] == kind and rest not in found:
             found.append(rest)
     return found
+
+
+def resumed(facts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """How many trainings went on from a checkpoint, and the seconds that lay before it."""
+    before = [fact.get("seconds") for fact in facts_of(facts, "resumed")]
+    before = [seconds for seconds in before if isinstance(seconds, int | float)]
+    return {"trainings": len(before), "seconds": round(sum(before), 1)} if before else None
 
 
 def accelerator(facts: list[dict[str, Any]]) -> str:

@@ -75,7 +75,7 @@ def judge(
 
 
 def facts_as_told(request: Request) -> dict[str, Any]:
-    """The record's entries on parameters, data and devices, with what the kernel noted."""
+    """The record's entries on what the kernel noted: parameters, data, devices, resumed trainings."""
     facts = records.read_facts(request.work / "facts.jsonl")
     parameters = dict(request.parameters)
     told = [fact.get("parameters") for fact in records.facts_of(facts, "config")]
@@ -85,6 +85,7 @@ def facts_as_told(request: Request) -> dict[str, Any]:
         "seed": parameters.get("seed"),
         **people.told(records.facts_of(facts, "data"), request.no_faces),
         "accelerator": records.accelerator(facts),
+        "resumed": records.resumed(facts),
     }
 
 

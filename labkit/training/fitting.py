@@ -79,6 +79,8 @@ def fit(
     run = Run(model, out, fingerprint(model, x_train, epochs, batch_size, seed, transform), callbacks)
     if resume if resume is not None else os.environ.get("LABKIT_RESUME") == "1":
         run.restore()
+        if run.epoch:
+            record("resumed", {"epochs": run.epoch, "seconds": sum(run.history["seconds"])})
     accelerate(model, steps, epochs, batch_size)
     # The history is kept after the callbacks, so that it holds what they put into the logs, and
     # saved after that with their arrays; the bar shows all of it.
