@@ -253,7 +253,7 @@ def test_a_failing_run_leaves_the_good_report_as_it_was(tmp_path):
 
 def test_a_run_that_takes_too_long_is_ended_and_keeps_what_it_printed(tmp_path):
     workshop = Workshop(tmp_path, {"01_slow": ["1", SLEEP, "2"]})
-    assert workshop.run("--timeout", "10")[0] == 1
+    assert workshop.run("--timeout", "20")[0] == 1
     record = workshop.record("01_slow")
     assert record["status"] == "timed_out" and record["failing_cell"]["index"] == 2
     assert "before the long part" in workshop.report("01_slow")

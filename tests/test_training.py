@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from labkit import models, training
+from labkit import losses, models, training
 from labkit.reports.record import facts_of, read_facts
 from labkit.training import batches, fitting
 
 IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), dtype="float32")
 
 
-def small_vae(learning_rate=1e-2, beta=1.0, activation="relu", seed=0):
+def small_vae(learning_rate=1e-2, beta=1.0, activation="relu", seed=0, nll=losses.bernoulli_nll):
     encoder = models.dense_encoder((8,), 2, image_shape=(6, 6, 1), seed=seed)
     encoder.get_layer("hidden_1").activation = keras.activations.get(activation)
-    vae = models.VAE(encoder, models.dense_decoder((8,), 2, image_shape=(6, 6, 1)), beta=beta)
+    vae = models.VAE(encoder, models.dense_decoder((8,), 2, image_shape=(6, 6, 1)), beta, nll)
     vae.compile(optimizer=keras.optimizers.Adam(learning_rate))
     return vae
 
@@ -143,7 +143,14 @@ def test_resume_comes_from_the_environment_of_a_batch_run(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "change", [{"learning_rate": 1e-3}, {"beta": 2.0}, {"activation": "tanh"}, {"seed": 1}]
+    "change",
+    [
+        {"learning_rate": 1e-3},
+        {"beta": 2.0},
+        {"activation": "tanh"},
+        {"seed": 1},
+        {"nll": losses.gaussian_nll},
+    ],
 )
 def test_a_checkpoint_of_another_run_is_not_taken(tmp_path, change):
     fit(small_vae(), out=tmp_path)

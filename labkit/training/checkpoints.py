@@ -49,9 +49,7 @@ def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
         "layers": [describe(layer) for layer in all_layers(model) if not isinstance(layer, keras.Model)],
         "weights": weights.hexdigest(),
         "optimizers": [{**optimizer.get_config(), "name": ""} for optimizer in optimizers_of(model)],
-        "settings": {
-            name: getattr(model, name) for name in own if isinstance(getattr(model, name), int | float | str)
-        },
+        "settings": {name: setting(getattr(model, name)) for name in own},
         "images": [rows_of(x_train), *(hashlib.sha256(sample).hexdigest() for sample in samples)],
         "run": [epochs, batch_size, seed],
         "transform": repr(transform)  # with its settings
@@ -59,6 +57,11 @@ def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
         else getattr(transform, "__qualname__", type(transform).__name__),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def setting(value):
+    """A number or text as it is, a function by its name; None for what is a state or a part."""
+    return value if isinstance(value, int | float | str) else getattr(value, "__qualname__", None)
 
 
 def describe(layer):
