@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PARTS = ("sources.js", "parts.js", "frames.js", "latent.js")
+PARTS = ("sources.js", "parts.js", "frames.js", "view.js", "pad.js", "controls.js", "latent.js")
 SCRIPT = "\n".join((HERE / name).read_text(encoding="utf-8") for name in PARTS)
 STYLE = (HERE / "player.css").read_text(encoding="utf-8")
 AROUND = """<style>

@@ -11,6 +11,8 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+const nameOf = (dim) => `latent ${dim + 1}`;
+const within = (place) => Math.min(Math.max(place, 0), 1);
 const shown = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
 
 /** Draw a picture of grey bytes on a canvas of its own size. */
