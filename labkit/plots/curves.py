@@ -6,6 +6,8 @@ import numpy as np
 
 from labkit.plots.style import BLUE, GREY, LINES, RED, LabFigure, styled
 
+MOST_INSIDE = 3  # entries of a legend that lies among the curves
+
 
 @styled
 def history(runs, key="loss", *, ylabel="nats per image", title="", name="history"):
@@ -31,7 +33,11 @@ def history(runs, key="loss", *, ylabel="nats per image", title="", name="histor
             ends[-1] += f", test {run[f'val_{key}'][0]:.4g} to {run[f'val_{key}'][-1]:.4g}"
     axes.set(xlabel="epoch", ylabel=ylabel, title=title)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend()
+    if (entries := len(axes.get_lines())) <= MOST_INSIDE:
+        axes.legend()
+    else:  # below, where it hides no curve
+        fig.set_figheight(fig.get_figheight() + 0.25 * -(-entries // 2))
+        fig.legend(loc="outside lower center", ncols=2)
     epochs = max(run["epoch"][-1] for run in runs.values())
     fig.alt = f"{title or key} over {epochs} epochs in {ylabel}. " + "; ".join(ends) + "."
     return fig

@@ -11,6 +11,7 @@ from labkit.plots.images import show_sheet, tile
 from labkit.plots.style import BLUE, CLASSES, WIDTH, LabFigure, styled
 
 LEAST_REACH = 0.1  # of a latent plane, in standard deviations of the prior
+MOST_NAMED = 16  # latents whose bars have their names below
 NAME_ROOM = 0.13  # of half a plane's width, between the names of two classes
 
 
@@ -138,9 +139,17 @@ def kl_per_dim(kl, *, title="", name="kl-per-dim"):
     fig = LabFigure(height=3.2, name=name)
     axes = fig.subplots()
     axes.bar(np.arange(len(kl)), kl[order], color=BLUE)
-    step = max(1, len(kl) // 16)
-    axes.set_xticks(np.arange(len(kl))[::step], [str(d + 1) for d in order[::step]])
-    axes.set(xlabel="latent dimension", ylabel="KL, nats per image", title=title)
+    names = [str(d + 1) for d in order]
+    if len(kl) <= MOST_NAMED:
+        axes.set_xticks(np.arange(len(kl)), names)
+        axes.set(xlabel="latent dimension")
+    else:
+        ranks = np.r_[0, np.arange(9, len(kl), max(10, len(kl) // 80 * 10))]
+        axes.set_xticks(ranks, [str(rank + 1) for rank in ranks])
+        axes.set(xlabel="latent dimensions by rank")
+        most = "largest: latents " + ", ".join(names[:4])
+        axes.text(0.98, 0.92, most, transform=axes.transAxes, ha="right", va="top")
+    axes.set(ylabel="KL, nats per image", title=title)
     axes.grid(axis="x", visible=False)
     fig.alt = (
         f"{title or 'KL per latent dimension'}: bars from {kl.max():.2f} down to {kl.min():.2f} nats; "
