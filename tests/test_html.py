@@ -17,7 +17,7 @@ from PIL import Image
 from labkit import player
 from labkit.reports import html, index
 from labkit.reports.mathml import MathError, to_mathml
-from labkit.reports.notebook import figures, mend
+from labkit.reports.notebook import clean_outputs, figures, mend
 from labkit.reports.publish import publish
 from labkit.reports.record import RunRecord
 
@@ -250,6 +250,25 @@ def test_the_mended_notebook_is_valid_and_keeps_nothing_of_papermill():
         cell.metadata.get("labkit", {}).get("status") for cell in made.cells if cell.cell_type == "code"
     ]
     assert statuses == [None, "ran", "interrupted", "not run", "not run", "not run"]
+
+
+def test_tensorflows_notices_are_left_out_and_its_errors_and_the_cells_own_messages_stay():
+    notices = (
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+        "I0000 00:00:1795283516.982348   22429 port.cc:153] oneDNN custom operations are on.\n"
+        "E0000 00:00:1795283554.292893   22429 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR\n"
+        "E0000 00:00:1795282804.966519   11559 meta_optimizer.cc:967] remapper failed: INVALID_ARGUMENT\n"
+    )
+    kept = (
+        "UserWarning: one's own\n"
+        "E0000 00:00:1795282804.966519   11559 bfc_allocator.cc:1] Allocator ran out of memory\n"
+    )
+
+    def stream(text, name="stderr"):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    outputs = clean_outputs([stream(notices), stream(notices + kept), stream(notices, "stdout")], str)
+    assert [output.text for output in outputs] == [kept, notices]
 
 
 def test_figures_are_named_by_their_metadata_else_by_cell():

@@ -14,7 +14,7 @@ MOST_DIFFERENCE = 2  # grey levels of 255 between the page's pictures and the de
 ACTIVATIONS = {
     "linear": lambda v: v,
     "relu": lambda v: np.maximum(v, 0),
-    "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+    "sigmoid": lambda v: 0.5 + 0.5 * np.tanh(0.5 * v),  # exp(−v) would overflow
     "tanh": np.tanh,
 }
 

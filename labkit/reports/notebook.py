@@ -21,6 +21,13 @@ MOST_TEXT = 200_000  # characters of one text output in a report
 MOST_HTML = 5_000_000  # the same of an HTML output, which cannot be cut
 # Tags by which an output would lead the whole page elsewhere; a CSP does not stop a refresh.
 ACTING = re.compile(r"<(?:meta|base|link)\b[^>]*>", re.IGNORECASE)
+# What TensorFlow logs though nothing is wrong: that there is no GPU, and an optimisation of a
+# graph that it gives up for a plainer one. A reader would take the lines for failures.
+NOTICES = re.compile(
+    r"^(?:WARNING: All log messages before absl::|I\d{4} [\d:.]+ +\d+ \S+:\d+\] "
+    r"|E\d{4} [\d:.]+ +\d+ \S+:\d+\] (?:failed call to cuInit|remapper failed)).*\n?",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -154,9 +161,11 @@ def clean_html(text: str) -> str:
 
 
 def clean_outputs(outputs, clean: Callable[[str], str]):
-    """The outputs without this machine's paths, and none of a length that no one reads."""
+    """The outputs without this machine's paths and TensorFlow's notices, none of a length that no one reads."""
     for output in outputs:
         if output.output_type == "stream":
+            if output.name == "stderr":
+                output.text = NOTICES.sub("", output.text)
             output.text = clean(shortened(output.text))
         elif output.output_type == "error":
             output.evalue = clean(output.evalue)
@@ -165,7 +174,7 @@ def clean_outputs(outputs, clean: Callable[[str], str]):
             for kind, value in output.data.items():
                 if kind.startswith("text/") and isinstance(value, str):
                     output.data[kind] = clean(clean_html(value) if kind == "text/html" else shortened(value))
-    return outputs
+    return [output for output in outputs if output.output_type != "stream" or output.text]
 
 
 def figures(notebook) -> dict[str, bytes]:
