@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import NormalDist
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from labkit.plots.images import show_sheet, tile
@@ -20,7 +21,8 @@ def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="la
     """Codes of images in two latent dimensions, coloured by class, on one common scale.
 
     A single panel names each class at its median, or beside it, with a line to it, where names
-    would hide each other; the dashed circle is two standard deviations of the prior.
+    would hide each other; several share a key to the colours. The dashed circle is two standard
+    deviations of the prior.
 
     Args:
         codes: dict of panel title → codes, shape (n, D) with D ≥ 2.
@@ -42,6 +44,14 @@ def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="la
         axes.set(xlabel=f"latent {dims[0] + 1}", ylabel=f"latent {dims[1] + 1}")
     for axes in panels[len(codes) :]:
         axes.set_visible(False)
+    if not one:
+        dots = [
+            Line2D([], [], color=CLASSES[c % len(CLASSES)], marker="o", linestyle="")
+            for c in range(len(class_names))
+        ]
+        fig.legend(
+            dots, class_names, loc="outside lower center", ncols=5 if sum(map(len, class_names)) > 20 else 10
+        )
     if title:
         fig.suptitle(title)
     spreads = "; ".join(
