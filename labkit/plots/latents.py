@@ -49,9 +49,7 @@ def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="la
             Line2D([], [], color=CLASSES[c % len(CLASSES)], marker="o", linestyle="")
             for c in range(len(class_names))
         ]
-        fig.legend(
-            dots, class_names, loc="outside lower center", ncols=5 if sum(map(len, class_names)) > 20 else 10
-        )
+        fig.legend(dots, class_names, loc="outside lower center", ncols=5, handletextpad=0.1, columnspacing=1)
     if title:
         fig.suptitle(title)
     spreads = "; ".join(
