@@ -49,7 +49,7 @@ def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
         "layers": [describe(layer) for layer in all_layers(model) if not isinstance(layer, keras.Model)],
         "weights": weights.hexdigest(),
         "optimizers": [{**optimizer.get_config(), "name": ""} for optimizer in optimizers_of(model)],
-        "settings": {name: setting(getattr(model, name)) for name in own},
+        "settings": {name: value for name in own if (value := setting(getattr(model, name))) is not None},
         "images": [rows_of(x_train), *(hashlib.sha256(sample).hexdigest() for sample in samples)],
         "run": [epochs, batch_size, seed],
         "transform": repr(transform)  # with its settings
