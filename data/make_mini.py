@@ -12,10 +12,10 @@ import zlib
 
 import numpy as np
 
-from labkit.config import ROOT, replacing
 from labkit.data.catalogue import FILES, SETS
 from labkit.data.idx import sha256, to_idx
 from labkit.data.sources import find
+from labkit.project import ROOT, replacing
 
 PER_CLASS = {"train": 1000, "test": 200}
 

@@ -13,9 +13,9 @@ import io
 import numpy as np
 import scipy.io
 
-from labkit.config import ROOT, replacing
 from labkit.data.faces import read_faces
 from labkit.data.synthetic_faces import EXPRESSIONS, draw_factors, render_all
+from labkit.project import ROOT, replacing
 
 SUBJECTS, PER_EXPRESSION, SEED = 60, 3, 5
 PATH = ROOT / "data" / "mini" / "faces" / "synthetic-faces.mat"

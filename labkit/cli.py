@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import __version__, config
-from labkit.config import ConfigError
+from labkit import __version__, config, project
+from labkit.parameters import ConfigError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +62,7 @@ def add_run(commands) -> None:
     )
     run.add_argument("--jobs", type=positive_int, default=1, metavar="N", help="notebooks at once")
     run.add_argument(
-        "--out", type=Path, default=config.ROOT / "reports", metavar="DIR", help="default: reports/"
+        "--out", type=Path, default=project.local_reports(), metavar="DIR", help="default: reports/local"
     )
     run.add_argument("--resume", action="store_true", help="skip what is completed, go on from checkpoints")
     run.add_argument("--no-faces", action="store_true", help="leave images of people out of the reports")
@@ -103,7 +103,7 @@ def list_labs(arguments: argparse.Namespace) -> int:
         print(json.dumps([lab_as_json(lab) for lab in labs.values()], indent=2, ensure_ascii=False))
         return 0
     if not labs:
-        print(f"There are no labs in {config.notebooks_dir()}.")
+        print(f"There are no labs in {project.notebooks_dir()}.")
     for lab in labs.values():
         print(f"{lab.name}  {lab.title}")
         width = max((len(name) for name in lab.parameters), default=0)
@@ -132,7 +132,7 @@ def run_labs(arguments: argparse.Namespace) -> int:
     labs = [config.find_lab(name) for name in arguments.labs] or list(config.labs().values())
     labs = list({lab.name: lab for lab in labs}.values())
     if not labs:
-        raise ConfigError(f"there are no labs in {config.notebooks_dir()}")
+        raise ConfigError(f"there are no labs in {project.notebooks_dir()}")
     if arguments.out.exists() and not arguments.out.is_dir():
         raise ConfigError(f"--out {arguments.out} is a file; the name of a folder was expected")
     profile = config.chosen_profile(arguments.profile)

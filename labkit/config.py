@@ -1,4 +1,4 @@
-"""Where things are, which labs there are, and what a run of one is told.
+"""Which labs there are, and what a run of one is told.
 
 A lab is a notebook ``notebooks/NN_name.ipynb``. Its cell tagged ``parameters`` holds one
 literal a line. Knobs of science have their value there; knobs of cost are ``None`` there
@@ -7,63 +7,37 @@ and get their value from the profile (``notebooks/profiles.toml``).
 
 from __future__ import annotations
 
-import ast
-import difflib
 import html
-import io
 import json
-import math
 import os
 import re
-import threading
-import tokenize
 import tomllib
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from labkit.parameters import ConfigError, Parameter, did_you_mean, parse_parameters
+from labkit.project import live_dir, notebooks_dir, record
+
 PROFILES = ("smoke", "quick", "full")
 LAB_NAME = re.compile(r"[0-9]{2}_[A-Za-z0-9_]+")  # JupyterLab's 01_name-Copy1 is no lab
-
-
-class ConfigError(ValueError):
-    """A lab, profile or parameter that does not exist, or a value that does not fit."""
-
-
-def did_you_mean(name: str, known) -> str:
-    """Return "; did you mean 'x'?" for the nearest of `known`, else the list of them."""
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; known: {', '.join(known)}" if known else ""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One line of a notebook's parameters cell: its default and the comment's unit."""
-
-    name: str
-    default: Any
-    comment: str
+CONFIGURED = re.compile(r"""configure\(\s*["']([^"']+)["']""")  # which lab a copy is of
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A notebook that can be run: its name (``01_vae_mnist``), file and parameters."""
+    """A notebook that can be run: its name (``01_vae_mnist``), file, title and parameters.
+
+    `of` is the lab whose profiles and requirements apply: another one's name for a copy.
+    """
 
     name: str
     path: Path
     title: str
     parameters: dict[str, Parameter]
-
-
-def notebooks_dir() -> Path:
-    """Folder of the notebooks: ``$LABKIT_NOTEBOOKS`` or the project's ``notebooks/``."""
-    return Path(os.environ.get("LABKIT_NOTEBOOKS") or ROOT / "notebooks")
+    of: str
 
 
 def labs() -> dict[str, Lab]:
@@ -78,7 +52,7 @@ def lab_names() -> list[str]:
 
 
 def find_lab(name: str) -> Lab:
-    """The lab of that number or name (``1``, ``01`` or ``01_vae_mnist``).
+    """The lab of that number or name (``1``, ``01``, ``01_vae_mnist``), or the notebook at that path.
 
     Raises ConfigError, with the nearest name, when there is none.
     """
@@ -88,11 +62,17 @@ def find_lab(name: str) -> Lab:
         hits = [stem for stem in known if int(stem[:2]) == int(wanted)]
     else:
         hits = [stem for stem in known if stem == wanted]
-    if not hits:
-        raise ConfigError(f"no lab {name!r} in {notebooks_dir().name}/{did_you_mean(wanted, known)}")
     if len(hits) > 1:
         raise ConfigError(f"{name!r} may be {' or '.join(hits)}; give the whole name")
-    return read_lab(notebooks_dir() / f"{hits[0]}.ipynb")
+    if hits:
+        return read_lab(notebooks_dir() / f"{hits[0]}.ipynb")
+    paths = [Path(name), Path(f"{name}.ipynb"), notebooks_dir() / f"{wanted}.ipynb"]
+    for path in paths:
+        if path.suffix == ".ipynb" and path.is_file():
+            return read_lab(path)
+    if os.sep in name or name.endswith(".ipynb"):
+        raise ConfigError(f"there is no notebook {name!r}{did_you_mean(Path(wanted).name, known)}")
+    raise ConfigError(f"no lab {name!r} in {notebooks_dir().name}/{did_you_mean(wanted, known)}")
 
 
 def read_lab(path: Path) -> Lab:
@@ -100,35 +80,24 @@ def read_lab(path: Path) -> Lab:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         sources = [("".join(c["source"]), c["cell_type"], c["metadata"].get("tags") or []) for c in cells]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path.name} is not a readable Jupyter notebook: {error}") from error
     heading = next((s for s, kind, _ in sources if kind == "markdown"), "")
     title = next((x.lstrip("# ") for x in heading.splitlines() if x.startswith("# ")), path.stem)
-    tagged = [s for s, kind, tags in sources if kind == "code" and "parameters" in tags]
+    code = [(s, tags) for s, kind, tags in sources if kind == "code"]
+    tagged = [s for s, tags in code if "parameters" in tags]
     if len(tagged) > 1:
         raise ConfigError(f"{path.name} has {len(tagged)} cells tagged 'parameters'; one is allowed")
-    return Lab(path.stem, path, title, parse_parameters(tagged[0], path.name) if tagged else {})
+    parameters = parse_parameters(tagged[0], path.name) if tagged else {}
+    return Lab(path.stem, path, title, parameters, lab_of(path, [s for s, _ in code]))
 
 
-def parse_parameters(source: str, where: str = "parameters cell") -> dict[str, Parameter]:
-    """Read ``name = literal  # comment`` lines. Raises ConfigError for anything else."""
-    try:
-        tree = ast.parse(source)
-        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-        comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
-    except (SyntaxError, tokenize.TokenError) as error:
-        raise ConfigError(f"{where}: the parameters cell is not valid Python: {error}") from error
-    found = {}
-    for node in tree.body:
-        try:
-            (target,) = node.targets
-            value = ast.literal_eval(node.value)
-            found[target.id] = Parameter(target.id, value, comments.get(node.end_lineno, ""))
-        except (AttributeError, ValueError) as error:
-            raise ConfigError(
-                f"{where}: line {node.lineno} of the parameters cell is not 'name = literal'"
-            ) from error
-    return found
+def lab_of(path: Path, sources: list[str]) -> str:
+    """The lab that a notebook is, or that it is a copy of: by what it configures, else by its number."""
+    known = lab_names()
+    configured = [name for source in sources for name in CONFIGURED.findall(source)]
+    numbered = [name for name in known if name[:3] == path.stem[:3]]
+    return next((name for name in [path.stem, *configured, *numbered] if name in known), path.stem)
 
 
 def profile_values(lab: str, profile: str) -> dict[str, Any]:
@@ -136,7 +105,7 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
     path = notebooks_dir() / "profiles.toml"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path.name} is not readable TOML: {error}") from error
     if profile not in PROFILES:
         raise ConfigError(f"no profile {profile!r}{did_you_mean(str(profile), PROFILES)}")
@@ -156,7 +125,7 @@ def chosen_profile(profile: str | None) -> str:
 
 @dataclass(frozen=True)
 class Config:
-    """The resolved parameters of one run, read as attributes: ``config.epochs``."""
+    """The resolved parameters of one run, read as attributes: ``cfg.epochs``."""
 
     lab: str
     profile: str
@@ -172,7 +141,7 @@ class Config:
     @property
     def out(self) -> Path:
         """Folder for this run's checkpoints and histories; made if it is not there."""
-        path = run_dir() or ROOT / "reports" / ".work" / f"{self.lab}-live"
+        path = live_dir(self.lab)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -194,95 +163,47 @@ class Config:
         return f"Config({self.lab}, {self.profile}, {dict(self.values)})"
 
 
-def resolve(lab: str, profile: str | None, given: dict[str, Any]) -> Config:
-    """Fill each knob that is ``None`` from the profile; check every name and value.
+def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any]) -> Config:
+    """Every parameter of `lab`: as given, else its default, else the profile's value; all checked.
 
-    Raises ConfigError for an unknown lab, profile or name, and for a value of the wrong
-    kind (a count below 1, a rate that is not positive, text where a number stands).
+    Raises ConfigError for a name that neither the parameters cell nor the profile has, for a
+    value of the wrong kind or out of its bounds, and for a knob that the profile has no value for.
     """
     profile = chosen_profile(profile)
-    cost = profile_values(lab, profile)
-    declared = find_lab(lab).parameters
-    known = set(cost) | set(declared) - {"profile"}
+    cost = profile_values(lab.of, profile)
+    declared = {name: p for name, p in lab.parameters.items() if name != "profile"}
+    if unknown := next((name for name in given if name not in declared), None):
+        raise ConfigError(f"{lab.name} has no parameter {unknown!r}{did_you_mean(unknown, declared)}")
     values, filled = {}, set()
-    for name, value in given.items():
-        if name not in known:
-            raise ConfigError(f"{lab} has no parameter {name!r}{did_you_mean(name, known)}")
+    for name, parameter in declared.items():
+        value = given.get(name, parameter.default)
         if value is None:
             if name not in cost:
-                where = f"[{lab}.{profile}] in profiles.toml"
-                raise ConfigError(f"{lab}: {name!r} is None and {where} has no value for it")
+                where = f"[{lab.of}.{profile}] in profiles.toml"
+                raise ConfigError(f"{lab.name}: {name!r} is None and {where} has no value for it")
             value = cost[name]
             filled.add(name)
-        else:
-            reference = declared[name].default if name in declared else None
-            value = check_value(name, value, cost.get(name) if reference is None else reference)
+        value = parameter.check(value, cost.get(name))
         values[name] = tuple(value) if isinstance(value, list) else value
-    return Config(lab, profile, MappingProxyType(values), frozenset(filled))
+    return Config(lab.of, profile, MappingProxyType(values), frozenset(filled))
 
 
-def check_value(name: str, value: Any, reference: Any) -> Any:
-    """Return `value` if it is of the kind of `reference`, an int standing for a float too.
+def configure(lab: str, namespace: Mapping[str, Any]) -> Config:
+    """Resolve a notebook's parameters and note them in the run's record; see `resolve`.
 
-    Raises ConfigError naming the parameter, what was expected and what came.
+    Args:
+        lab: name of the lab, such as "01_vae_mnist".
+        namespace: where the parameters' values are: the notebook's `globals()`. What the
+            parameters cell does not declare is not looked at.
+
+    Returns:
+        the values as attributes: `cfg.epochs`.
+
+    Raises:
+        ConfigError: see `resolve`.
     """
-    if isinstance(reference, (list, tuple)):
-        items = value if isinstance(value, (list, tuple)) else [value]
-        if not items:
-            raise ConfigError(f"parameter {name!r} is an empty list; it needs one value at least")
-        return [check_value(name, item, reference[0]) for item in items] if reference else list(items)
-    if reference is None:
-        return value
-    kind = type(reference)
-    is_int = isinstance(value, int) and not isinstance(value, bool)
-    fits = (is_int or isinstance(value, float)) if kind is float else type(value) is kind
-    if not fits:
-        raise ConfigError(
-            f"parameter {name!r} is {value!r}; a {kind.__name__} like {reference!r} was expected"
-        )
-    if is_int and kind is int and value < 1 and reference >= 1 and name != "seed":
-        raise ConfigError(f"parameter {name!r} is {value}; it must be at least 1")
-    if kind is float and not 0 <= value < math.inf:
-        raise ConfigError(f"parameter {name!r} is {value}; it must be finite and not negative")
-    if re.search(r"learning_rate|variance", name) and not value > 0:
-        raise ConfigError(f"parameter {name!r} is {value}; it must be positive")
-    return value
-
-
-def configure(lab: str, profile: str | None = None, **knobs) -> Config:
-    """Resolve a notebook's knobs and note them in the run's record; see `resolve`."""
-    config = resolve(lab, profile, knobs)
+    found = find_lab(lab)
+    given = {name: namespace[name] for name in found.parameters if name in namespace and name != "profile"}
+    config = resolve(found, namespace.get("profile"), given)
     record("config", {"lab": lab, "profile": config.profile, "parameters": dict(config.values)})
     return config
-
-
-def run_dir() -> Path | None:
-    """Folder of the batch run this process is part of (``$LABKIT_RUN_DIR``), if any."""
-    path = os.environ.get("LABKIT_RUN_DIR")
-    return Path(path) if path else None
-
-
-def record(kind: str, facts: dict[str, Any]) -> None:
-    """Append one fact that only the kernel knows to the run's ``facts.jsonl``.
-
-    Does nothing outside a batch run. The runner reads the file into ``run.json``.
-    """
-    if (folder := run_dir()) is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "facts.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, **facts}, default=list) + "\n")
-
-
-@contextmanager
-def replacing(path: Path):
-    """Give a temporary path beside `path`; rename it to `path` if nothing was raised.
-
-    A reader never meets half a file, and an error leaves the old file as it was.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

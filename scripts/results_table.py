@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from labkit.config import ROOT, replacing
+from labkit.project import ROOT, replacing
 
 README = ROOT / "README.md"
 BEGIN, END = "<!-- results: made by scripts/results_table.py -->", "<!-- end of results -->"

@@ -17,7 +17,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from labkit.config import labs, replacing
+from labkit.config import labs
+from labkit.project import replacing
 
 
 def store_outputs(path: Path) -> int:

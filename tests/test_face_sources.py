@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 
 from labkit import data
-from labkit.config import ROOT
 from labkit.data import download, face_sources, places
 from labkit.data import olivetti as known
 from labkit.data.faces import read_faces
+from labkit.project import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:faces. :UserWarning")
 

@@ -3,8 +3,8 @@
 import nbformat
 import pytest
 
-from labkit import config
-from labkit.config import ConfigError
+from labkit import config, project
+from labkit.parameters import ConfigError
 from labkit.reports.handouts import checklist, requirement_ids, requirements
 
 NOTEBOOKS = {
@@ -16,7 +16,7 @@ NOTEBOOKS = {
     "06_vae_cvae_mnist",
     "07_gan_lsgan_dcgan_mnist",
 }
-PRESENT = [config.ROOT / "notebooks" / f"{name}.ipynb" for name in config.lab_names()]
+PRESENT = [project.ROOT / "notebooks" / f"{name}.ipynb" for name in config.lab_names()]
 
 
 def test_every_requirement_has_a_unique_id_a_text_and_a_notebook():

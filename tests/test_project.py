@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from labkit import __version__
-from labkit.config import ROOT
+from labkit.project import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]

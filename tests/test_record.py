@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit import config
-from labkit.config import ROOT, ConfigError
+from labkit import config, project
+from labkit.parameters import ConfigError
+from labkit.project import ROOT
 from labkit.reports import notebook as notebooks
 from labkit.reports import record as records
 from labkit.reports import runner, save_metrics, tables, texts
@@ -128,10 +129,12 @@ def test_the_verdict_goes_by_what_the_cells_did(lab, tmp_path, watch, ending, st
 def test_facts_of_the_kernel_stand_in_the_record(lab, tmp_path, monkeypatch):
     request = request_for(lab, tmp_path)
     monkeypatch.setenv("LABKIT_RUN_DIR", str(request.work))
-    config.record("device", {"devices": ["GPU", "CPU"]})
+    project.record("device", {"devices": ["GPU", "CPU"]})
     for _ in range(2):
-        config.record("data", {"name": "mnist", "source": "cache", "digest": "ab", "n_train": 6, "n_test": 1})
-    config.record("config", {"lab": "01_lab", "profile": "smoke", "parameters": {"epochs": 7}})
+        project.record(
+            "data", {"name": "mnist", "source": "cache", "digest": "ab", "n_train": 6, "n_test": 1}
+        )
+    project.record("config", {"lab": "01_lab", "profile": "smoke", "parameters": {"epochs": 7}})
     with open(request.work / "facts.jsonl", "a") as file:
         file.write("no JSON\n[1]\n")
     record, _ = judged(request, seen((1, None), (3, None), (5, None)))
@@ -146,14 +149,14 @@ def test_trainings_of_an_earlier_run_are_counted_and_their_time_kept_apart(lab, 
     monkeypatch.setenv("LABKIT_RUN_DIR", str(request.work))
     assert judged(request, watch)[0].resumed is None
     for seconds in (60.25, 0.5, "an hour"):
-        config.record("resumed", {"epochs": 2, "seconds": seconds})
+        project.record("resumed", {"epochs": 2, "seconds": seconds})
     assert judged(request, watch)[0].resumed == {"trainings": 2, "seconds": 60.8}
 
 
 def test_parameters_on_which_all_agree_stand_once(lab, tmp_path, monkeypatch):
     request = request_for(lab, tmp_path)
     monkeypatch.setenv("LABKIT_RUN_DIR", str(request.work))
-    config.configure("01_lab", "smoke", epochs=None, rate=0.1, dims=[1, 2])
+    config.configure("01_lab", {"profile": "smoke", "epochs": None, "rate": 0.1, "dims": [1, 2]})
     assert judged(request, seen((1, None), (3, None), (5, None)))[0].parameters_in_notebook is None
 
 

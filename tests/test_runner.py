@@ -13,7 +13,7 @@ import nbformat
 import psutil
 import pytest
 
-from labkit.config import ROOT
+from labkit.project import ROOT
 
 PARAMETERS = (
     "profile = None  # smoke, quick or full\nfail = False  # whether to fail\nseed = 3  # of all randomness"

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from labkit.config import ROOT
 from labkit.data import synthetic_faces
 from labkit.data.face_sources import SYNTHETIC
 from labkit.data.faces import read_faces
@@ -21,6 +20,7 @@ from labkit.data.synthetic_faces import (
     rotation,
     surface,
 )  # fmt: skip
+from labkit.project import ROOT
 
 BUNDLED = ROOT / "data" / "mini" / "faces" / "synthetic-faces.mat"
 MIDDLE = {name: sum(ends) / 2 for name, ends in (IDENTITY | CIRCUMSTANCES).items()}

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.config import did_you_mean
 from labkit.data import download, places
 from labkit.data import olivetti as known
 from labkit.data.faces import Faces, held_out, read_faces
 from labkit.data.idx import DataError
 from labkit.data.layouts import Reading
 from labkit.data.places import FileCheck, Found, Part, set_aside
+from labkit.parameters import did_you_mean
 
 NAME, RENDERED = "faces", "rendered_faces"
 SYNTHETIC = (
@@ -195,7 +195,7 @@ def bundled(problems: list[str], name: str = NAME) -> Found:
             problems.append(f"{BUNDLED}: {error}")
             continue
         if faces.digest == SYNTHETIC:
-            return replace(split(faces, BUNDLED, "", [told], problems), name=name)
+            return replace(split(faces, BUNDLED, "", [told], problems), name=name, whole=name != NAME)
         problems.append(f"{BUNDLED}: {path.name} has images with a wrong SHA-256")
     elsewhere_ = (*own_folders(), *known.library_files()) if name == NAME else ()
     labels = dict.fromkeys([*(label for label, _ in elsewhere_), BUNDLED])

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from labkit.config import record
 from labkit.data import registry
 from labkit.data.places import Found, Part
+from labkit.project import record
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one truth value
@@ -116,7 +116,9 @@ def load(name: str, n_train: int | None = None, n_test: int | None = None, **rea
         people=found.people,
     )
     facts = {key: getattr(data, key) for key in ("name", "source", "digest", "note", "people")}
-    record("data", facts | {"n_train": len(data.x_train), "n_test": len(data.x_test)})
+    sizes = {"n_train": len(data.x_train), "n_test": len(data.x_test)}
+    whole = found.whole and sizes == {"n_train": len(found.train.images), "n_test": len(found.test.images)}
+    record("data", facts | sizes | {"whole": whole})
     return data
 
 

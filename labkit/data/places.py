@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.config import ROOT
+from labkit.project import ROOT, bundled_data, data_cache
 
-CACHE = ROOT / "data" / "cache"
-MINI = ROOT / "data" / "mini"
+CACHE = data_cache()
+MINI = bundled_data()
 SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
 
 
@@ -35,6 +35,7 @@ class Found:
 
     `remarks` is what a reader has to know of the images; `people` is "" where they show no
     real person, "open" where they do, "licensed" where they may not be published either.
+    `whole` is false for a bundled subset, or for rendered faces that stand in for real ones.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Found:
     remarks: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     people: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from labkit.config import did_you_mean
 from labkit.data import face_sources, sources
 from labkit.data.catalogue import SETS
 from labkit.data.idx import DataError
+from labkit.parameters import did_you_mean
 
 
 def names() -> tuple[str, ...]:

@@ -82,6 +82,7 @@ def found(image_set: ImageSet, edition: Edition, arrays, source: str, problems: 
         source=source,
         remarks=tuple(remarks),
         problems=tuple(problems),
+        whole=edition is whole,
     )
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import traitlets
 from IPython import get_ipython
 
-from labkit.config import run_dir
 from labkit.explorer.decoding import ExplorerError
+from labkit.project import run_dir
 
 MOST_CODES = 1000  # of one question
 

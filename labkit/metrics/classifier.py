@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from labkit.config import did_you_mean
 from labkit.metrics.classes import CLASSES
+from labkit.parameters import did_you_mean
 
 SETS = ("mnist", "fashion_mnist")
 FOLDER = Path(__file__).with_name("weights")

@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from labkit.config import did_you_mean
 from labkit.losses import GAN_LOSSES, sum_per_image
 from labkit.models.averaging import AveragedGenerator
+from labkit.parameters import did_you_mean
 
 
 class GAN(keras.Model):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from labkit.config import replacing
+from labkit.project import replacing
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

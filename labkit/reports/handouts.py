@@ -5,7 +5,8 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 
-from labkit.config import ConfigError, did_you_mean, notebooks_dir
+from labkit.parameters import ConfigError, did_you_mean
+from labkit.project import notebooks_dir
 from labkit.reports.notebook import anchor, last_heading, numbered, tags
 
 TAG = "handout:"

@@ -21,7 +21,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from labkit import player
-from labkit.config import notebooks_dir
+from labkit.project import notebooks_dir
 from labkit.reports import tables
 from labkit.reports.handouts import checklist, requirement_ids
 from labkit.reports.mathml import DISPLAYED, MathError, to_mathml

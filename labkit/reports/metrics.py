@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from labkit.config import ROOT, run_dir
+from labkit.project import live_dir
 from labkit.reports.files import read_json, to_json, write_atomically
 
 
@@ -20,7 +20,7 @@ def save_metrics(metrics: Mapping[str, Any]) -> None:
     """Add the notebook's figures to this run's ``metrics.json``.
 
     A second call adds to what the first one saved, and replaces names that come again.
-    Outside a batch run the file is ``reports/.work/live/metrics.json``.
+    Outside a batch run the file is ``reports/local/.work/metrics-live/metrics.json``.
 
     Args:
         metrics: names to numbers, texts, truth values, None, or lists and mappings of
@@ -34,7 +34,7 @@ def save_metrics(metrics: Mapping[str, Any]) -> None:
     """
     if not isinstance(metrics, Mapping):
         raise MetricsError(f"save_metrics takes a mapping of names to values, not {type(metrics).__name__}")
-    path = (run_dir() or ROOT / "reports" / ".work" / "live") / "metrics.json"
+    path = live_dir("metrics") / "metrics.json"
     write_atomically(path, to_json((read_json(path) or {}) | plain(metrics, "")))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import __version__
-from labkit.config import ROOT
+from labkit.project import ROOT
 from labkit.reports.texts import clean_texts, without_colours
 
 PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib", "papermill", "nbconvert")
@@ -71,7 +71,7 @@ class RunRecord:
 
 
 def read_facts(path: Path) -> list[dict[str, Any]]:
-    """What the kernel noted by `labkit.config.record`; lines that are no facts are left out."""
+    """What the kernel noted by `labkit.project.record`; lines that are no facts are left out."""
     facts = []
     if path.is_file():
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

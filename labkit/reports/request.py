@@ -11,7 +11,8 @@ from typing import Any
 import nbformat
 
 from labkit import __version__
-from labkit.config import ConfigError, Lab, did_you_mean, resolve
+from labkit.config import Lab, resolve
+from labkit.parameters import ConfigError, did_you_mean
 from labkit.reports import notebook as notebooks
 from labkit.reports import people
 from labkit.reports.files import read_json
@@ -69,13 +70,9 @@ def prepare(
     Raises ConfigError for a name that the notebook's parameters cell does not have, a
     value of the wrong kind, and a file that is no notebook.
     """
-    declared = {name: p.default for name, p in lab.parameters.items() if name != "profile"}
-    for name in given:
-        if name == "profile":
-            raise ConfigError("the profile is chosen by --profile, not as a parameter")
-        if name not in declared:
-            raise ConfigError(f"{lab.path.name} has no parameter {name!r}{did_you_mean(name, declared)}")
-    config = resolve(lab.name, profile, declared | dict(given))
+    if "profile" in given:
+        raise ConfigError("the profile is chosen by --profile, not as a parameter")
+    config = resolve(lab, profile, given)
     try:
         notebook = notebooks.read(lab.path)
     except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from labkit.config import ROOT, notebooks_dir
+from labkit.project import ROOT, notebooks_dir
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # The look behind starts a match at the path's beginning only: linear in a long text.

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from labkit.config import run_dir
+from labkit.project import run_dir
 
 SHOWN = ("loss", "val_loss", "d_loss", "g_loss")  # beside the progress bar
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from labkit.config import replacing
+from labkit.project import replacing
 from labkit.training.batches import rows_of
 
 

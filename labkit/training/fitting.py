@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from labkit.config import record
+from labkit.project import record
 from labkit.training.batches import largest_divisor, rows_of, training_batches, whole_batches
 from labkit.training.callbacks import ProgressBar, StopOnNaN
 from labkit.training.checkpoints import Run, all_layers, fingerprint

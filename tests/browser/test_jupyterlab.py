@@ -12,8 +12,8 @@ import nbformat
 import numpy as np
 import pytest
 
-from labkit.config import ROOT
 from labkit.explorer import LatentExplorer
+from labkit.project import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 

@@ -1,0 +1,106 @@
+"""The parameters of a notebook: declared in one cell, bounded by their comments, checked.
+
+A line reads ``latent_dim = 2  # number of latents, at least 2``. The value is a literal. The
+words "at least", "at most", "above" and "below" with a number in the comment are bounds.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import io
+import math
+import operator
+import re
+import tokenize
+from dataclasses import dataclass
+from typing import Any
+
+BOUNDS = {"at least": operator.ge, "at most": operator.le, "above": operator.gt, "below": operator.lt}
+BOUND = re.compile(rf"\b({'|'.join(BOUNDS)}) ([-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)", re.IGNORECASE)
+
+
+class ConfigError(ValueError):
+    """A lab, profile or parameter that does not exist, or a value that does not fit."""
+
+
+def did_you_mean(name: str, known) -> str:
+    """Return "; did you mean 'x'?" for the nearest of `known`, else the list of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of a notebook's parameters cell: its default and the comment's unit and bounds."""
+
+    name: str
+    default: Any
+    comment: str = ""
+
+    @property
+    def bounds(self) -> list[tuple[str, float]]:
+        """The bounds in the comment, such as ("at least", 2.0)."""
+        return [(word.lower(), float(n.replace("−", "-"))) for word, n in BOUND.findall(self.comment)]
+
+    def check(self, value: Any, reference: Any = None) -> Any:
+        """Return `value` if it is of the default's kind and within the bounds; else raise ConfigError.
+
+        An int stands for a float, one value for a list of one. `reference` is an example of the
+        right kind for a parameter whose default is None.
+        """
+        example = reference if self.default is None else self.default
+        value = check_kind(self.name, value, example)
+        for number in value if isinstance(value, list) else [value]:
+            self.check_bounds(number)
+        return value
+
+    def check_bounds(self, value: Any) -> None:
+        """Raise ConfigError if a number is not finite or not within the bounds."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return
+        if not math.isfinite(value):
+            raise ConfigError(f"parameter {self.name!r} is {value}; it must be finite")
+        for word, limit in self.bounds:
+            if not BOUNDS[word](value, limit):
+                raise ConfigError(f"parameter {self.name!r} is {value}; it must be {word} {limit:g}")
+
+
+def check_kind(name: str, value: Any, example: Any) -> Any:
+    """Return `value` if it is of the kind of `example`; else raise ConfigError saying what was expected."""
+    if example is None:
+        return value
+    if isinstance(example, list | tuple):
+        items = list(value) if isinstance(value, list | tuple) else [value]
+        if not items:
+            raise ConfigError(f"parameter {name!r} is an empty list; it needs one value at least")
+        return [check_kind(name, item, example[0]) for item in items] if example else items
+    kind = type(example)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number if kind is float else type(value) is kind:
+        return value
+    raise ConfigError(f"parameter {name!r} is {value!r}; a {kind.__name__} like {example!r} was expected")
+
+
+def parse_parameters(source: str, where: str = "parameters cell") -> dict[str, Parameter]:
+    """Read ``name = literal  # comment`` lines. Raises ConfigError for anything else."""
+    try:
+        tree = ast.parse(source)
+        tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+        comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+    except (SyntaxError, tokenize.TokenError, ValueError) as error:
+        raise ConfigError(f"{where}: the parameters cell is not valid Python: {error}") from error
+    found = {}
+    for node in tree.body:
+        try:
+            (target,) = node.targets
+            value = ast.literal_eval(node.value)
+            found[target.id] = Parameter(target.id, value, comments.get(node.end_lineno, ""))
+        except (AttributeError, ValueError) as error:
+            raise ConfigError(
+                f"{where}: line {node.lineno} of the parameters cell is not 'name = literal'"
+            ) from error
+    return found

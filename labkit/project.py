@@ -1,0 +1,85 @@
+"""Where the project's files are, in a checkout or installed from a wheel, and how files are written.
+
+In a checkout everything lies in its folders. A wheel carries the notebooks and the bundled image
+sets in ``labkit/bundled``; reports then go below the current folder, downloads to the user's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+PACKAGE = Path(__file__).resolve().parent
+BUNDLED = PACKAGE / "bundled"  # in a wheel only
+CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
+# What error texts and reports write paths relative to.
+ROOT = CHECKOUT or PACKAGE.parent
+PUBLISHED = CHECKOUT / "reports" if CHECKOUT else None
+
+
+def own_notebooks() -> Path:
+    """Folder of labkit's own notebooks."""
+    return CHECKOUT / "notebooks" if CHECKOUT else BUNDLED / "notebooks"
+
+
+def notebooks_dir() -> Path:
+    """Folder of the labs: ``$LABKIT_NOTEBOOKS``, else labkit's own notebooks."""
+    return Path(os.environ.get("LABKIT_NOTEBOOKS") or own_notebooks())
+
+
+def local_reports() -> Path:
+    """Folder of the reports that are not published: ``reports/local`` here or in the checkout."""
+    return (CHECKOUT or Path.cwd()) / "reports" / "local"
+
+
+def data_cache() -> Path:
+    """Folder into which image sets are downloaded, and where users may put files of their own."""
+    return CHECKOUT / "data" / "cache" if CHECKOUT else platformdirs.user_cache_path("labkit") / "data"
+
+
+def bundled_data() -> Path:
+    """Folder of the image sets that come with labkit."""
+    return CHECKOUT / "data" / "mini" if CHECKOUT else BUNDLED / "data"
+
+
+def run_dir() -> Path | None:
+    """Folder of the batch run this process is part of (``$LABKIT_RUN_DIR``), if any."""
+    path = os.environ.get("LABKIT_RUN_DIR")
+    return Path(path) if path else None
+
+
+def live_dir(lab: str) -> Path:
+    """Folder of this run's checkpoints and figures: the batch run's, else one for work in JupyterLab."""
+    return run_dir() or local_reports() / ".work" / f"{lab}-live"
+
+
+def record(kind: str, facts: dict[str, Any]) -> None:
+    """Append one fact that only the kernel knows to the run's ``facts.jsonl``.
+
+    Does nothing outside a batch run. The runner reads the file into ``run.json``.
+    """
+    if (folder := run_dir()) is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "facts.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"kind": kind, **facts}, default=list) + "\n")
+
+
+@contextmanager
+def replacing(path: Path):
+    """Give a temporary path beside `path`; rename it to `path` if nothing was raised.
+
+    A reader never meets half a file, and an error leaves the old file as it was.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
