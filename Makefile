@@ -1,13 +1,14 @@
-# make reports   run the labs and make their reports   (LABS="01 02" PROFILE=smoke|quick|full JOBS=1)
-# make test      lint, import contract, unit tests, every notebook under the smoke profile
+# make reports   run the labs, make their reports in reports/local   (LABS="01 02" PROFILE=smoke|quick|full JOBS=1)
+# make test      lint, import contract, unit tests, every notebook under the smoke profile   (TESTS=tests/test_x.py)
 # make lab       JupyterLab on the notebooks
 # make outputs   renew the stored outputs that nbval compares (after changing a notebook)
-# make clean     remove the environment and what runs left behind; data and reports stay
+# make clean     remove the environment, local reports and what runs left; data and published reports stay
 
 PYTHON ?= python3
 PROFILE ?= $(if $(LABKIT_PROFILE),$(LABKIT_PROFILE),quick)
 LABS ?=
 JOBS ?= 1
+TESTS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -31,7 +32,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks
@@ -40,5 +41,5 @@ outputs: $(READY)
 	$(BIN)/python scripts/store_outputs.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info reports/.work .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build *.egg-info reports/local reports/.work .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,7 @@ import filelock
 from labkit.reports import runner
 from labkit.reports.progress import Progress
 from labkit.reports.record import RunRecord, usable_cores
-from labkit.reports.request import Request, is_done
+from labkit.reports.request import Request
 from labkit.reports.tables import duration
 
 
@@ -63,8 +63,8 @@ def run_one(request: Request, stop: threading.Event, progress: Progress) -> Resu
     name = request.lab.name
     if stop.is_set():
         return Result(request, "not started")
-    if request.resume and is_done(request):
-        progress.end(request, "skipped, a completed run like this is in place")
+    if request.resume and request.plan.kind == "skip":
+        progress.end(request, f"skipped, {request.plan.why}")
         return Result(request, "skipped")
     progress.start(request)
     try:

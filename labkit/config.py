@@ -96,7 +96,7 @@ def lab_of(path: Path, sources: list[str]) -> str:
     """The lab that a notebook is, or that it is a copy of: by what it configures, else by its number."""
     known = lab_names()
     configured = [name for source in sources for name in CONFIGURED.findall(source)]
-    numbered = [name for name in known if name[:3] == path.stem[:3]]
+    numbered = [name for name in known if name[:2] == path.stem[:2]]
     return next((name for name in [path.stem, *configured, *numbered] if name in known), path.stem)
 
 

@@ -7,8 +7,9 @@ import sys
 import nbformat
 import pytest
 
-from labkit import batch
-from labkit.cli import literal, main
+from labkit import batch, project
+from labkit.cli import main, runs
+from labkit.cli.runs import literal
 
 HEAVY = {"tensorflow", "keras", "papermill", "nbconvert", "nbformat", "matplotlib", "jupyter_client"}
 
@@ -85,6 +86,60 @@ def test_parameters_profile_and_limit_reach_the_run(labs, ran, tmp_path):
     assert dict(request.parameters) == {"seed": 7, "latent_dims": [4, 8], "epochs": 2}
     assert (request.profile, request.timeout, request.out) == ("full", 12.5, tmp_path / "x")
     assert not request.no_faces
+
+
+def test_a_parameter_given_twice_is_an_error_that_names_the_sweep(labs, ran, capsys):
+    assert main(["run", "1", "-p", "seed", "2", "-p", "seed", "5"]) == 2
+    assert "labkit sweep 01 seed=2,5" in capsys.readouterr().err
+    assert not ran
+
+
+def test_a_notebook_is_named_by_its_path(labs, ran, tmp_path):
+    copy = tmp_path / "01-smith.ipynb"
+    copy.write_text((labs / "01_vae.ipynb").read_text())
+    assert main(["run", str(copy), "02"]) == 0
+    assert [request.lab.name for request in ran] == ["01-smith", "02_gan"]
+
+
+def test_two_notebooks_of_one_name_do_not_share_a_folder(labs, ran, tmp_path, capsys):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "lab.ipynb").write_text((labs / "02_gan.ipynb").read_text())
+    assert main(["run", str(tmp_path / "a" / "lab.ipynb"), str(tmp_path / "b" / "lab.ipynb")]) == 2
+    assert "two notebooks are named lab" in capsys.readouterr().err and not ran
+
+
+def test_reports_go_to_the_local_folder_and_the_published_one_is_refused(labs, ran, capsys):
+    assert main(["run", "1"]) == 0
+    assert ran[0].out == project.ROOT / "reports" / "local"
+    assert "Open " in capsys.readouterr().out
+    assert main(["run", "1", "--out", str(project.ROOT / "reports")]) == 2
+    assert "only --publish writes there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [([], "profile full"), (["--profile", "full", "-p", "seed", "3"], "departs")],
+)
+def test_what_could_not_be_published_is_refused_before_it_runs(labs, ran, capsys, arguments, said):
+    assert main(["run", "1", "--publish", *arguments]) == 2
+    assert said in capsys.readouterr().err and not ran
+
+
+def test_resume_says_first_what_it_will_do(labs, ran, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "data_now", dict)
+    assert main(["run", "1", "--resume", "--out", str(tmp_path / "x")]) == 0
+    assert "01_vae: trains everything: there is no earlier run here" in capsys.readouterr().out
+
+
+def test_copies_of_the_notebooks_never_replace_a_file(tmp_path, capsys):
+    (tmp_path / "01_vae_mnist.ipynb").write_text("mine")
+    assert main(["notebooks", str(tmp_path)]) == 0
+    assert (tmp_path / "01_vae_mnist.ipynb").read_text() == "mine"
+    assert "01_vae_mnist.ipynb: already there" in capsys.readouterr().out
+    assert (tmp_path / "02_vae_to_gan.ipynb").read_bytes() == (
+        project.own_notebooks() / "02_vae_to_gan.ipynb"
+    ).read_bytes()
 
 
 def test_faces_are_left_out_when_asked_for(labs, ran):

@@ -18,8 +18,8 @@ from labkit import player
 from labkit.reports import html, index
 from labkit.reports.mathml import MathError, to_mathml
 from labkit.reports.notebook import clean_outputs, figures, mend
-from labkit.reports.publish import publish
 from labkit.reports.record import RunRecord
+from labkit.reports.results import put_results
 
 LOADING = {"src", "srcset", "data", "poster", "action", "background", "xlink:href"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -82,7 +82,7 @@ RECORD = RunRecord(
     start="2026-01-02T03:04:05+00:00",
     seconds=75.0,
     cells=[],
-    notebook_digest="abcdef0123456789abcdef",
+    code_digest="abcdef0123456789abcdef",
     peak_memory_mb=1234,
     data=[
         {
@@ -294,23 +294,25 @@ def test_a_page_that_is_too_large_is_a_warning(monkeypatch):
 
 def test_publishing_writes_all_files_and_the_overview(tmp_path):
     out = tmp_path / "out"
-    publish(RECORD, METRICS, notebook(), out / "01_vae_mnist", out, keep=False)
-    publish(replace(RECORD, status="failed"), {}, notebook(), out / "01_vae_mnist", out, keep=True)
-    publish(replace(RECORD, lab="02_gan", status="killed"), {}, notebook(), out / "02_gan", out, keep=False)
+    put_results(RECORD, METRICS, notebook(), out / "01_vae_mnist", out, keep=False)
+    put_results(replace(RECORD, status="failed"), {}, notebook(), out / "01_vae_mnist", out, keep=True)
+    put_results(
+        replace(RECORD, lab="02_gan", status="killed"), {}, notebook(), out / "02_gan", out, keep=False
+    )
     names = sorted(str(p.relative_to(out)) for p in out.rglob("run.json"))
     assert names == ["01_vae_mnist/failed/run.json", "01_vae_mnist/run.json", "02_gan/run.json"]
     overview = BeautifulSoup((out / "index.html").read_text(), "html.parser")
     links = [a["href"] for a in overview.select("main a")]
     assert links == ["01_vae_mnist/report.html", "01_vae_mnist/failed/report.html", "02_gan/report.html"]
     assert all((out / link).exists() for link in links)
-    publish(RECORD, METRICS, notebook(), out / "01_vae_mnist", out, keep=True)
+    put_results(RECORD, METRICS, notebook(), out / "01_vae_mnist", out, keep=True)
     assert not (out / "01_vae_mnist" / "failed").exists()
     assert "157.2" in overview.text and overview.img["src"].startswith("data:image/jpeg")
 
 
 def test_a_full_disk_leaves_the_good_report_as_it_was(tmp_path, monkeypatch):
     place = tmp_path / "out" / "01_vae_mnist"
-    publish(RECORD, METRICS, notebook(), place, tmp_path / "out", keep=False)
+    put_results(RECORD, METRICS, notebook(), place, tmp_path / "out", keep=False)
     before = {p: p.read_bytes() for p in place.rglob("*") if p.is_file()}
 
     def full(path, content):
@@ -318,7 +320,7 @@ def test_a_full_disk_leaves_the_good_report_as_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
-        publish(replace(RECORD, seconds=1.0), {}, notebook(), place, tmp_path / "out", keep=True)
+        put_results(replace(RECORD, seconds=1.0), {}, notebook(), place, tmp_path / "out", keep=True)
     assert {p: p.read_bytes() for p in place.rglob("*") if p.is_file()} == before
 
 
@@ -341,7 +343,7 @@ def output_of(data, **metadata):
 )
 def test_whatever_a_cell_displays_the_run_has_its_record_and_page(tmp_path, data, metadata):
     place = tmp_path / "out" / "01_vae_mnist"
-    publish(RECORD, METRICS, output_of(data, **metadata), place, tmp_path / "out", keep=False)
+    put_results(RECORD, METRICS, output_of(data, **metadata), place, tmp_path / "out", keep=False)
     assert json.loads((place / "run.json").read_text())["status"] == "completed"
     assert (place / "report.html").stat().st_size < 2_000_000
 
@@ -349,7 +351,7 @@ def test_whatever_a_cell_displays_the_run_has_its_record_and_page(tmp_path, data
 def test_a_report_that_cannot_be_made_is_a_failed_run_that_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(html, "render", lambda *_: 1 / 0)
     place = tmp_path / "out" / "01_vae_mnist"
-    record = publish(RECORD, METRICS, notebook(), place, tmp_path / "out", keep=False)
+    record = put_results(RECORD, METRICS, notebook(), place, tmp_path / "out", keep=False)
     assert record.status == "failed" and record.error["ename"] == "ReportError"
     assert "ZeroDivisionError" in (place / "report.html").read_text()
 

@@ -13,9 +13,9 @@ from PIL import Image
 from labkit import config
 from labkit.cli import main
 from labkit.reports import people
-from labkit.reports.publish import publish
 from labkit.reports.record import RunRecord
-from labkit.reports.request import is_done, prepare
+from labkit.reports.request import prepare
+from labkit.reports.results import put_results
 from labkit.reports.runner import run
 
 MARK = "FACEFACE"  # stands in every picture below
@@ -116,7 +116,7 @@ def test_the_record_says_whether_people_are_shown(data, no_faces, said):
 def record(who):
     return RunRecord(
         lab="05_faces", title="Faces", profile="quick", parameters={}, status="completed", cells_run=1,
-        cells_total=1, start="2026-01-02T03:04:05+00:00", seconds=1.0, cells=[], notebook_digest="0",
+        cells_total=1, start="2026-01-02T03:04:05+00:00", seconds=1.0, cells=[],
         data=[fact("licensed")], people=who, processor={"model": "p", "cores": 1},
     )  # fmt: skip
 
@@ -127,10 +127,10 @@ def published(folder):
 
 def test_no_published_file_keeps_a_picture_and_old_figures_go(tmp_path):
     place = tmp_path / "05_faces"
-    publish(record(people.SHOWN), {}, notebook(PICTURES), place, tmp_path, keep=False)
+    put_results(record(people.SHOWN), {}, notebook(PICTURES), place, tmp_path, keep=False)
     shown = b"".join(published(tmp_path).values())
     assert list((place / "figures").iterdir()) and MARK.encode() in shown and b"data:image/jpeg" in shown
-    publish(record(people.LEFT_OUT), {}, notebook([*PICTURES, *TEXTS]), place, tmp_path, keep=True)
+    put_results(record(people.LEFT_OUT), {}, notebook([*PICTURES, *TEXTS]), place, tmp_path, keep=True)
     files = published(tmp_path)
     content = b"".join(files.values())
     assert not list((place / "figures").iterdir())
@@ -166,12 +166,12 @@ def test_a_run_without_faces_publishes_none_and_is_another_run_than_one_with(lab
     with_faces, without = prepare(**wish), prepare(**wish, no_faces=True)
     assert run(with_faces).people == people.SHOWN
     assert [p.name for p in (with_faces.place / "figures").iterdir()] == ["face.png"]
-    assert is_done(with_faces) and not is_done(without)
+    assert [prepare(**wish, no_faces=left_out).plan.kind for left_out in (False, True)] == ["skip", "anew"]
     assert run(without).people == people.LEFT_OUT
     assert not list((without.place / "figures").iterdir())
     assert "image/png" not in (without.place / "report.ipynb").read_text()
     assert "data:image/png" not in (without.place / "report.html").read_text()
-    assert is_done(without) and not is_done(with_faces)
+    assert [prepare(**wish, no_faces=left_out).plan.kind for left_out in (False, True)] == ["anew", "skip"]
 
 
 def test_a_run_without_faces_that_fails_says_that_the_earlier_report_shows_them(lab, tmp_path, capsys):

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from labkit import config, project
 from labkit.parameters import ConfigError
 from labkit.project import ROOT
-from labkit.reports import notebook as notebooks
 from labkit.reports import record as records
 from labkit.reports import runner, save_metrics, tables, texts
+from labkit.reports.identity import Identity, code_digest
 from labkit.reports.metrics import MetricsError, read_metrics
 from labkit.reports.process import Ending
 from labkit.reports.progress import Progress
-from labkit.reports.request import is_done, prepare
+from labkit.reports.request import prepare
 from labkit.reports.verdict import Watch, judge
 
 PARAMETERS = "profile = None\nepochs = None  # passes\nrate = 0.1  # step\ndims = [1, 2]  # latents"
@@ -160,46 +160,134 @@ def test_parameters_on_which_all_agree_stand_once(lab, tmp_path, monkeypatch):
     assert judged(request, seen((1, None), (3, None), (5, None)))[0].parameters_in_notebook is None
 
 
-def test_a_completed_run_is_done_only_for_the_same_parameters_and_notebook(lab, tmp_path):
-    request = request_for(lab, tmp_path)
+def in_place(request, **changes):
+    """Put a completed run of the request in place, with some entries of its record changed."""
     record, _ = judged(request, seen((1, None), (3, None), (5, None)))
-    request.place.mkdir()
-    (request.place / "run.json").write_text(json.dumps(vars(record)))
-    assert is_done(request)
-    assert not is_done(request_for(lab, tmp_path, rate=0.2))
+    request.place.mkdir(parents=True, exist_ok=True)
+    (request.place / "run.json").write_text(json.dumps(vars(record) | changes))
+
+
+def edit(lab, change):
+    """Change the lab's notebook and return the request that a run of it would have now."""
     notebook = nbformat.read(lab.path, as_version=4)
-    notebook.cells[3].source = "x = 2"
+    change(notebook.cells)
     nbformat.write(notebook, lab.path)
-    assert not is_done(request_for(lab, tmp_path))
+    return config.find_lab("1")
 
 
-def test_the_digest_is_of_sources_and_tags_not_of_outputs(lab):
-    notebook = notebooks.read(lab.path)
-    before = notebooks.digest(notebook)
-    notebook.cells[3].outputs = [nbformat.v4.new_output("stream", text="hello")]
-    notebook.cells[3].execution_count = 4
-    assert notebooks.digest(notebook) == before
-    notebook.cells[3].metadata["tags"] = ["raises-exception"]
-    assert notebooks.digest(notebook) != before
+def test_a_completed_run_is_done_for_the_same_code_and_parameters(lab, tmp_path):
+    in_place(request_for(lab, tmp_path))
+    assert request_for(lab, tmp_path).plan.kind == "skip"
+    other = request_for(lab, tmp_path, rate=0.2).plan
+    assert other.kind == "anew" and "rate is 0.2, was 0.1" in other.why
+    edited = edit(lab, lambda cells: cells[3].update(source="x = 2"))
+    assert "the notebook's code has changed" in request_for(edited, tmp_path).plan.why
 
 
 @pytest.mark.parametrize(
-    ("resume", "unfinished", "kept"),
-    [(0, "same", 0), (1, None, 0), (1, "another notebook", 0), (1, "same", 1)],
+    "change",
+    [
+        lambda cells: cells[2].update(source="### Better words"),
+        lambda cells: cells[3].update(source="x  =  1  # a comment\n"),
+        lambda cells: cells[3].metadata.update(tags=["handout:lab1.1"]),
+        lambda cells: cells.insert(0, nbformat.v4.new_markdown_cell("# A better title")),
+        lambda cells: cells[3].update(outputs=[nbformat.v4.new_output("stream", text="hello")]),
+    ],
 )
-def test_only_an_unfinished_run_that_is_resumed_finds_its_files_again(
-    lab, tmp_path, resume, unfinished, kept
-):
-    request = prepare(lab, "smoke", {}, tmp_path / "out", resume=bool(resume))
+def test_wording_comments_layout_tags_and_outputs_are_no_other_run(lab, tmp_path, change):
+    in_place(request_for(lab, tmp_path))
+    assert request_for(edit(lab, change), tmp_path).plan.kind == "skip"
+
+
+@pytest.mark.parametrize("source", ["x = 1;", "x = 1.0", "%time x = 1", "x = 1\ny = 1"])
+def test_what_a_cell_does_is_its_code(lab, source):
+    cells = nbformat.read(lab.path, as_version=4).cells
+    before = code_digest(cells)
+    cells[3].source = source
+    assert code_digest(cells) != before
+
+
+def test_a_tag_that_changes_the_run_is_code(lab):
+    cells = nbformat.read(lab.path, as_version=4).cells
+    before = code_digest(cells)
+    cells[3].metadata["tags"] = ["raises-exception"]
+    assert code_digest(cells) != before
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"labkit_digest": "another"}, "labkit's code has changed"),
+        ({"profile": "quick"}, "the profile is smoke, was quick"),
+        ({"versions": {}}, "tensorflow is"),
+        ({"data": [{"name": "mnist", "digest": "old"}]}, "the images of mnist are others"),
+        ({"status": "failed"}, "not complete"),
+    ],
+)
+def test_why_a_run_is_trained_anew_is_said(lab, tmp_path, changes, why):
+    request = prepare(lab, "smoke", {}, tmp_path / "out", data={"mnist": "new"})
+    in_place(request, **changes)
+    assert request.plan.kind == "anew" and why in request.plan.why
+
+
+def test_two_identities_are_the_same_exactly_when_they_do_not_differ():
+    one = Identity("quick", {"a": 1, "b": [1, 2]}, "code", "labkit", {"python": "3.11"})
+    same = Identity("quick", {"b": [1, 2], "a": 1}, "code", "labkit", {"python": "3.11"})
+    assert one.differences(same) == [] and one.key == same.key
+    other = Identity("quick", {"a": 1}, "code", "labkit", {"python": "3.11"})
+    assert one.differences(other) == ["b is [1, 2], was None"] and one.key != other.key
+
+
+def unfinished(request):
+    """Leave what a run leaves that was ended: a checkpoint and the runner's mark."""
     (request.work / ".runner").mkdir(parents=True)
     for name in ["weights.h5", "facts.jsonl", "metrics.json"]:
         (request.work / name).write_text("old")
-    if unfinished:
-        digest = request.digest if unfinished == "same" else unfinished
-        (request.work / ".runner" / "unfinished").write_text(digest)
-    runner.clear(request)
-    assert (request.work / "weights.h5").exists() == bool(kept)
+    request.unfinished.write_text('{"start": "2026-01-02"}')
+
+
+def test_a_resumed_run_finds_the_checkpoints_of_its_own_unfinished_run(lab, tmp_path):
+    request = prepare(lab, "smoke", {}, tmp_path / "out", resume=True)
+    unfinished(request)
+    assert request.plan.kind == "continue" and "2026-01-02" in request.plan.why
+    runner.clear(request, "2026-01-03")
+    assert (request.work / "weights.h5").exists()
     assert not (request.work / "facts.jsonl").exists() and not (request.work / "metrics.json").exists()
+
+
+def test_a_run_that_is_not_resumed_starts_with_an_empty_folder(lab, tmp_path):
+    request = request_for(lab, tmp_path)
+    unfinished(request)
+    runner.clear(request, "2026-01-03")
+    assert not (request.work / "weights.h5").exists()
+
+
+def test_another_run_s_checkpoints_stay(lab, tmp_path):
+    first, second = request_for(lab, tmp_path), request_for(lab, tmp_path, rate=0.2)
+    unfinished(first)
+    runner.clear(second, "2026-01-03")
+    assert second.plan.kind == "anew"
+    assert (first.work / "weights.h5").exists() and first.plan.kind == "continue"
+
+
+def test_a_working_folder_that_is_a_link_is_refused(lab, tmp_path):
+    request = request_for(lab, tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    request.works.mkdir(parents=True)
+    request.work.symlink_to(tmp_path / "mine")
+    with pytest.raises(OSError, match="is a link"):
+        runner.clear(request, "2026-01-03")
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_parameters_that_are_not_the_lab_s_own_are_named_with_its_own(lab, tmp_path):
+    assert dict(request_for(lab, tmp_path).departures) == {}
+    assert dict(request_for(lab, tmp_path, dims=[4], rate=0.1).departures) == {"dims": [1, 2]}
+    copy = tmp_path / "handed_in.ipynb"
+    copy.write_text(lab.path.read_text().replace("rate = 0.1", "rate = 0.3"))
+    copied = config.Lab("handed_in", copy, "t", config.find_lab(str(copy)).parameters, "01_lab")
+    assert dict(request_for(copied, tmp_path).departures) == {"rate": 0.1}
 
 
 def test_threads_are_set_only_when_asked_for(lab, tmp_path, monkeypatch):

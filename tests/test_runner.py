@@ -107,8 +107,8 @@ class Workshop:
 
     def wait_for_cell(self, lab):
         """Wait until a kernel runs a cell of `lab`."""
-        executed = self.out / ".work" / lab / ".runner" / "executed.ipynb"
-        until(lambda: executed.exists() and '"status": "running"' in executed.read_text())
+        executed = lambda: list((self.out / ".work" / lab).glob("*/.runner/executed.ipynb"))  # noqa: E731
+        until(lambda: any('"status": "running"' in path.read_text() for path in executed()))
 
 
 def until(condition, seconds=60):

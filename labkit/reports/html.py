@@ -10,6 +10,7 @@ import base64
 import html
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from labkit.reports.mathml import DISPLAYED, MathError, to_mathml
 from labkit.reports.notebook import BANNER, INJECTED, anchor, slug, tags
 from labkit.reports.record import RunRecord
 
+Ways = Sequence[tuple[str, str, str]]
 TEMPLATE = Path(__file__).parent / "template"
 MOST_BYTES = 5_000_000
 PICTURES = ["image/svg+xml", "image/png", "image/jpeg"]
@@ -171,15 +173,20 @@ class CellsExporter(HTMLExporter):
         return f'<img src="data:{kind};base64,{encoded}" alt="{html.escape(str(alt))}"{size}>'
 
 
-def render_bare(record: RunRecord) -> str:
+def render_bare(record: RunRecord, ways: Ways = ()) -> str:
     """The page of a run whose notebook cannot be shown: status, error and provenance only."""
     page = environment().get_template("page.html.j2")
     parts = {"cells": "", "headings": [], "checks": [], "metric_tables": []}
-    return page.render(record=record, warnings=record.warnings, **parts, **frame())
+    return page.render(record=record, ways=ways, warnings=record.warnings, **parts, **page_frame())
 
 
-def render(notebook, record: RunRecord, metrics: dict[str, Any]) -> tuple[str, list[str]]:
-    """The page of an executed and mended notebook, and warnings about it."""
+def render(
+    notebook, record: RunRecord, metrics: dict[str, Any], ways: Ways = ()
+) -> tuple[str, list[str]]:
+    """The page of an executed and mended notebook, and warnings about it.
+
+    `ways` lead to other pages: (relation, name, address) each.
+    """
     notes = Notes()
     checks, warnings = checklist(notebook, record.lab)
     shown = notebook.copy()
@@ -189,15 +196,16 @@ def render(notebook, record: RunRecord, metrics: dict[str, Any]) -> tuple[str, l
     resources = {"metadata": {"path": str(notebooks_dir())}, "injected": INJECTED}
     cells, _ = CellsExporter(notes).from_notebook_node(shown, resources)
     page = environment().get_template("page.html.j2")
-    warnings = list(dict.fromkeys(warnings + notes.warnings))
+    warnings = [w for w in dict.fromkeys(warnings + notes.warnings) if w not in record.warnings]
     made = page.render(
         record=record,
+        ways=ways,
         cells=cells,
         headings=notes.headings,
         checks=checks,
         warnings=record.warnings + warnings,
         metric_tables=tables.metric_tables(metrics),
-        **frame(),
+        **page_frame(),
     )
     if (size := len(made.encode())) > MOST_BYTES:
         warnings.append(
@@ -206,7 +214,7 @@ def render(notebook, record: RunRecord, metrics: dict[str, Any]) -> tuple[str, l
     return made, warnings
 
 
-def frame() -> dict[str, Any]:
+def page_frame() -> dict[str, Any]:
     """What every page needs: the style sheet, the script and the policy that names it."""
     script = (TEMPLATE / "page.js").read_text(encoding="utf-8")
     style = (TEMPLATE / "page.css").read_text(encoding="utf-8")

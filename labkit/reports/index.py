@@ -11,8 +11,10 @@ import filelock
 from PIL import Image
 
 from labkit.reports import tables
+from labkit.reports.about import About, about_labs
 from labkit.reports.files import read_json, write_atomically
-from labkit.reports.html import environment, frame
+from labkit.reports.html import environment, page_frame
+from labkit.reports.ways import address, published_beside, published_page
 
 MOST_FIGURES = 4
 THUMBNAIL_SIZE = (480, 300)
@@ -23,36 +25,47 @@ def rebuild(out: Path) -> None:
     (out / ".work").mkdir(parents=True, exist_ok=True)
     # Two runs that end together: without the lock the older view could be written last.
     with filelock.FileLock(out / ".work" / "index.lock"):
-        labs = [entry for folder in sorted(out.iterdir()) if (entry := read_entry(folder))]
-        page = environment().get_template("overview.html.j2").render(labs=labs, **frame())
+        about = about_labs()
+        labs = [entry for folder in sorted(out.iterdir()) if (entry := read_entry(folder, out, about))]
+        published = published_beside(out)
+        page = environment().get_template("overview.html.j2").render(
+            labs=labs,
+            published=published and address(published / "index.html", out),
+            **page_frame(),
+        )
         write_atomically(out / "index.html", page)
 
 
-def read_entry(folder: Path) -> dict[str, Any] | None:
+def read_entry(folder: Path, out: Path, about: dict[str, About]) -> dict[str, Any] | None:
     """What the overview says of one lab, or None if `folder` holds no report."""
     record = read_json(folder / "run.json") if folder.is_dir() else None
     if record is None or not {"lab", "title", "status", "profile", "start", "data"} <= record.keys():
         return None
+    lab = about.get(record["lab"], About())
     return {
         "folder": folder.name,
         "record": record,
+        "question": lab.question,
         "failed": read_json(folder / "failed" / "run.json"),
-        "headline": headline(read_json(folder / "metrics.json") or {}),
-        "thumbnail": thumbnail(folder / "figures"),
+        "published": published_page(record["lab"], out),
+        "headline": headline(read_json(folder / "metrics.json") or {}, lab),
+        "thumbnail": thumbnail(folder / "figures", lab.thumbnail),
     }
 
 
-def headline(metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    """The first figures that stand for themselves, else the first of all."""
+def headline(metrics: dict[str, Any], lab: About) -> list[tuple[str, str]]:
+    """The lab's headline numbers; where it has none, the first figures that stand for themselves."""
+    chosen = [(number.text, value) for number in lab.headline if (value := number.shown(metrics)) is not None]
+    if chosen:
+        return chosen
     single = {name: value for name, value in metrics.items() if not tables.grouped(value)}
-    chosen = list((single or tables.flat(metrics)).items())[:MOST_FIGURES]
-    return [(tables.words(name), tables.shown(value)) for name, value in chosen]
+    first = list((single or tables.flat(metrics)).items())[:MOST_FIGURES]
+    return [(tables.words(name), tables.shown(value)) for name, value in first]
 
 
-def thumbnail(folder: Path) -> str | None:
-    """The folder's first figure, made small, as a data address; None if there is none."""
-    # Figures are written in the notebook's order, which names do not tell.
-    found = sorted(folder.glob("*.png"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+def thumbnail(folder: Path, name: str) -> str | None:
+    """The figure of that name, else any, made small, as a data address; None if there is none."""
+    found = sorted(folder.glob("*.png"), key=lambda path: (path.stem != name, path.name))
     for path in found:
         try:
             with Image.open(path) as image:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import nbformat
 INJECTED = "injected-parameters"
 BANNER = "labkit-banner"
 MARKER = "papermill-error-cell-tag"
+EXECUTION_TAGS = {"skip-execution", "raises-exception"}
 MOST_TEXT = 200_000  # characters of one text output in a report
 MOST_HTML = 5_000_000  # the same of an HTML output, which cannot be cut
 # Tags by which an output would lead the whole page elsewhere; a CSP does not stop a refresh.
@@ -77,12 +76,6 @@ def outline(notebook) -> list[CodeCell]:
 def anchor(cell) -> str:
     """The id that a cell has on the page."""
     return f"cell-{cell.id}"
-
-
-def digest(notebook) -> str:
-    """SHA-256 of what the notebook says and does: its cells' kinds, sources and tags."""
-    told = [[cell.cell_type, cell.source, sorted(tags(cell))] for cell in notebook.cells]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def read(path: Path):

@@ -37,6 +37,8 @@ class Progress:
             known = f"about {duration(left)} last time" if left else "no run before to tell the time left by"
             cells = f"{request.profile}, {len(request.cells)} cells"
             self.write(f"[{self.started}/{self.total}] {request.lab.name} ({cells}; {known})")
+            if request.plan.kind == "continue" and not request.resume:
+                self.write("  an unfinished run's checkpoints are removed; --resume would go on from them")
 
     def event(self, request: Request, event: dict[str, Any]) -> None:
         """Take one event of a run and show what has changed."""

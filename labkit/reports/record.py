@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,14 @@ ENDINGS = {"failed": "failed", "timed_out": "ran out of time", "killed": "was en
 class RunRecord:
     """One run of one lab. `status` is completed, failed, timed_out or killed.
 
-    `cells` has an entry for each code cell: index among all cells of the notebook, id,
-    status (ran, failed, interrupted, not run) and seconds. `parameters` are the runner's;
-    `parameters_in_notebook` stands only where the notebook's own were others. `people` is
-    "shown" or "left out" where the data are images of people, else empty. `resumed` is None,
-    or what came from checkpoints of an earlier run: how many trainings, and the seconds of
-    their epochs, which are not among the run's own.
+    `lab` is the lab that the notebook is, or is a copy of; `notebook` its file's name. `cells`
+    has an entry for each code cell: index among all cells of the notebook, id, status (ran,
+    failed, interrupted, not run) and seconds. `parameters` are the runner's; `departures` those
+    that are not the lab's own, with its own values; `parameters_in_notebook` stands only where
+    the notebook's own were others. `claims` holds what the notebook's claims came to, `training`
+    how its models were trained. `people` is "shown" or "left out" where the data are images of
+    people, else empty. `resumed` is None, or what came from checkpoints of an earlier run: how
+    many trainings, and the seconds of their epochs, which are not among the run's own.
     """
 
     lab: str
@@ -43,7 +45,12 @@ class RunRecord:
     start: str
     seconds: float
     cells: list[dict[str, Any]]
-    notebook_digest: str
+    notebook: str = ""
+    code_digest: str = ""
+    labkit_digest: str = ""
+    departures: dict[str, Any] = field(default_factory=dict)
+    claims: list[dict[str, Any]] = field(default_factory=list)
+    training: list[dict[str, Any]] = field(default_factory=list)
     error: dict[str, Any] | None = None
     failing_cell: dict[str, Any] | None = None
     parameters_in_notebook: dict[str, Any] | None = None
@@ -62,12 +69,35 @@ class RunRecord:
         """The record with its texts free of colours and, by `clean`, of this machine's paths."""
         return RunRecord(**clean_texts(asdict(self), lambda text: clean(without_colours(text))))
 
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> RunRecord:
+        """The record in a run.json, of this or an earlier edition.
+
+        Raises ValueError, naming the entry, where one is missing or of another kind.
+        """
+        entries = {entry.name: entry for entry in fields(cls)}
+        for name, kind in KINDS.items():
+            optional = (entries[name].default, entries[name].default_factory) != (MISSING, MISSING)
+            value = told.get(name, kind() if optional else None)
+            if not isinstance(value, kind):
+                raise ValueError(f"run.json: {name!r} is {value!r}; a {kind.__name__} was expected")
+        return cls(**{name: value for name, value in told.items() if name in entries})
+
     def ending(self) -> str:
         """How a run that is not complete ended, to stand after "the run"."""
         words = ENDINGS.get(self.status, self.status)
         if self.failing_cell:
             words += f" in cell {self.failing_cell['index'] + 1}, “{self.failing_cell['line']}”"
         return words
+
+
+# The kinds of a record's entries that a page is made from.
+KINDS: dict[str, type] = {
+    **dict.fromkeys(["lab", "title", "profile", "status", "start", "notebook", "people", "accelerator"], str),
+    **dict.fromkeys(["parameters", "departures", "processor", "versions"], dict),
+    **dict.fromkeys(["cells", "data", "claims", "training", "warnings"], list),
+    **dict.fromkeys(["cells_run", "cells_total"], int),
+}
 
 
 def read_facts(path: Path) -> list[dict[str, Any]]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import nbformat
 
-from labkit import __version__
-from labkit.config import Lab, resolve
-from labkit.parameters import ConfigError, did_you_mean
+from labkit.config import Lab, find_lab, resolve
+from labkit.parameters import ConfigError
 from labkit.reports import notebook as notebooks
 from labkit.reports import people
 from labkit.reports.files import read_json
+from labkit.reports.identity import (
+    Identity,
+    code_digest,
+    data_differences,
+    identity_of,
+    recorded_identity,
+)
 
 # Seconds that a run of one notebook may take, by profile.
 TIMEOUTS = {"smoke": 600.0, "quick": 1800.0, "full": 4 * 3600.0}
@@ -26,32 +33,58 @@ class Request:
     """What to run and how. Made by `prepare`, which checks the parameters.
 
     `given` are the parameters that were asked for, `parameters` all of them as resolved,
-    `cells` the code cells; `threads` None leaves TensorFlow's thread count alone;
-    `no_faces` leaves images of people out of the report.
+    `departures` those that are not the lab's own, name → its own value; `cells` the code
+    cells; `data` the digests of the image sets as they would be read now; `threads` None
+    leaves TensorFlow's thread count alone; `no_faces` leaves images of people out of the report.
     """
 
     lab: Lab
     profile: str
     given: Mapping[str, Any]
     parameters: Mapping[str, Any]
+    departures: Mapping[str, Any]
     cells: tuple[notebooks.CodeCell, ...]
-    digest: str
+    identity: Identity
     out: Path
     timeout: float
     cell_timeout: float | None = None
     threads: int | None = None
     resume: bool = False
     no_faces: bool = False
+    data: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def works(self) -> Path:
+        """Folder of the working folders of all runs of the lab, one for each identity."""
+        return self.out / ".work" / self.lab.name
 
     @property
     def work(self) -> Path:
         """The notebook's working folder."""
-        return self.out / ".work" / self.lab.name
+        return self.works / self.identity.key
+
+    @property
+    def unfinished(self) -> Path:
+        """The file that marks a working folder whose run has not been completed."""
+        return self.work / ".runner" / "unfinished.json"
 
     @property
     def place(self) -> Path:
-        """Where the results are published."""
+        """Where the results are put."""
         return self.out / self.lab.name
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What `--resume` makes of earlier runs."""
+        return planned(self)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Whether a run is reused ("skip"), goes on ("continue") or starts afresh ("anew"), and why."""
+
+    kind: str
+    why: str
 
 
 def prepare(
@@ -68,11 +101,12 @@ def prepare(
     `timeout` None is the profile's; `options` are the request's other fields.
 
     Raises ConfigError for a name that the notebook's parameters cell does not have, a
-    value of the wrong kind, and a file that is no notebook.
+    value of the wrong kind or out of bounds, and a file that is no notebook.
     """
     if "profile" in given:
         raise ConfigError("the profile is chosen by --profile, not as a parameter")
     config = resolve(lab, profile, given)
+    parameters = {name: as_json(value) for name, value in config.values.items()}
     try:
         notebook = notebooks.read(lab.path)
     except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
@@ -81,13 +115,24 @@ def prepare(
         lab=lab,
         profile=config.profile,
         given=MappingProxyType(dict(given)),
-        parameters=MappingProxyType({name: as_json(value) for name, value in config.values.items()}),
+        parameters=MappingProxyType(parameters),
+        departures=MappingProxyType(departures(lab, config.profile, parameters)),
         cells=tuple(notebooks.outline(notebook)),
-        digest=notebooks.digest(notebook),
+        identity=identity_of(config.profile, parameters, code_digest(notebook.cells)),
         out=out,
         timeout=timeout or TIMEOUTS[config.profile],
         **options,
     )
+
+
+def departures(lab: Lab, profile: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that are not the lab's own under this profile, with its own values.
+
+    The lab's own are those of the notebook that it is, or that it is a copy of.
+    """
+    original = lab if lab.of == lab.name else find_lab(lab.of)
+    own = {name: as_json(value) for name, value in resolve(original, profile, {}).values.items()}
+    return {name: own[name] for name, value in parameters.items() if name in own and own[name] != value}
 
 
 def as_json(value: Any) -> Any:
@@ -95,14 +140,24 @@ def as_json(value: Any) -> Any:
     return [as_json(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def is_done(request: Request) -> bool:
-    """Whether a completed run of the very same kind is in place already."""
+def planned(request: Request) -> Plan:
+    """What to make of the run in place and of unfinished ones."""
     last = read_json(request.place / "run.json") or {}
+    reasons = differences(request, last)
+    if not reasons:
+        return Plan("skip", "a completed run like this is in place")
+    if started := (read_json(request.unfinished) or {}).get("start"):
+        return Plan("continue", f"goes on from the checkpoints of the unfinished run of {started}")
+    if not last:
+        return Plan("anew", "trains everything: there is no earlier run here")
+    return Plan("anew", f"trains everything anew: {'; '.join(reasons)}")
+
+
+def differences(request: Request, last: dict[str, Any]) -> list[str]:
+    """Why the run in place is not the one that is asked for; empty if it is."""
+    found = request.identity.differences(recorded_identity(last)) + data_differences(last, request.data)
+    if last.get("status") != "completed":
+        found.append("the run in place is not complete")
     if last.get("people") == (people.SHOWN if request.no_faces else people.LEFT_OUT):
-        return False
-    return last.get("status") == "completed" and (
-        last.get("profile"),
-        last.get("parameters"),
-        last.get("notebook_digest"),
-        (last.get("versions") or {}).get("labkit"),
-    ) == (request.profile, dict(request.parameters), request.digest, __version__)
+        found.append(f"images of people are {last['people']}")
+    return found

@@ -1,7 +1,8 @@
 """Running one lab: checked before it starts, supervised, judged by what was seen, published.
 
-The working folder ``<out>/.work/<lab>/`` is the notebook's (``$LABKIT_RUN_DIR``); what the
-runner needs for itself lies in its subfolder ``.runner``.
+The working folder ``<out>/.work/<lab>/<key>/`` is the notebook's (``$LABKIT_RUN_DIR``); what the
+runner needs for itself lies in its subfolder ``.runner``. Each identity of a run has a folder of
+its own, so that no run meets another's checkpoints.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import filelock
 import nbformat
 
 from labkit.reports import notebook as notebooks
-from labkit.reports.files import write_atomically
+from labkit.reports.files import to_json, write_atomically
 from labkit.reports.process import supervise
-from labkit.reports.publish import is_good, publish
+from labkit.reports.results import is_good, put_results
 from labkit.reports.record import RunRecord, git_state
 from labkit.reports.request import Request, as_json
 from labkit.reports.verdict import Watch, judge
@@ -36,11 +37,11 @@ def run(
     Setting `stop` ends the run, with the status "killed". Raises OSError if the results
     cannot be written, filelock.Timeout if the same lab runs into the same folder already.
     """
-    request.work.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(request.work.parent / f"{request.lab.name}.lock", timeout=0):
-        clear(request)
+    request.works.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(request.works.with_suffix(".lock"), timeout=0):
+        start, git = datetime.now(UTC).isoformat(timespec="seconds"), git_state()
+        clear(request, start)
         keep = is_good(request.place)  # as it was before a cell could write there
-        start, git = datetime.now(UTC), git_state()
         watch = Watch()
         ending = supervise(
             job(request),
@@ -50,10 +51,11 @@ def run(
             stop=stop or threading.Event(),
             on_event=lambda event: (watch(event), on_event(event)),
         )
-        record, metrics = judge(request, watch, ending, start.isoformat(timespec="seconds"), git)
-        record = publish(record, metrics, executed(request), request.place, request.out, keep=keep)
+        record, metrics = judge(request, watch, ending, start, git)
+        record = put_results(record, metrics, executed(request), request.place, request.out, keep=keep)
         if record.status == "completed":
-            (runner_folder(request) / "unfinished").unlink(missing_ok=True)
+            request.unfinished.unlink(missing_ok=True)
+            remove_replaced(request)
         return record
 
 
@@ -62,18 +64,25 @@ def runner_folder(request: Request) -> Path:
     return request.work / ".runner"
 
 
-def clear(request: Request) -> None:
-    """Empty the working folder; when resuming, keep the checkpoints of the same notebook."""
-    unfinished = runner_folder(request) / "unfinished"
-    keep = request.resume and unfinished.is_file() and unfinished.read_text() == request.digest
-    for path in request.work.iterdir():
-        ours = path.name in (".runner", "facts.jsonl", "metrics.json")
-        if path.is_dir() and not path.is_symlink() and (ours or not keep):
-            shutil.rmtree(path)
-        elif ours or not keep:
-            path.unlink()
+def clear(request: Request, start: str) -> None:
+    """Empty the working folder, but for the checkpoints that a resumed run goes on from."""
+    if request.works.is_symlink() or request.work.is_symlink():
+        raise OSError(f"the working folder {request.work} is a link; labkit empties folders of its own only")
+    if request.plan.kind != "continue" or not request.resume:
+        shutil.rmtree(request.work, ignore_errors=True)
+    shutil.rmtree(runner_folder(request), ignore_errors=True)
+    for name in ("facts.jsonl", "metrics.json"):
+        (request.work / name).unlink(missing_ok=True)
+    (request.work / "tmp").mkdir(parents=True, exist_ok=True)
     runner_folder(request).mkdir()
-    write_atomically(unfinished, request.digest)
+    write_atomically(request.unfinished, to_json({"start": start}))
+
+
+def remove_replaced(request: Request) -> None:
+    """Remove the working folders of completed runs whose report this run has replaced."""
+    for other in request.works.iterdir():
+        if other != request.work and not other.is_symlink() and not (other / ".runner/unfinished.json").exists():
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def job(request: Request) -> dict[str, Any]:
@@ -92,11 +101,12 @@ def environment(request: Request) -> dict[str, str]:
     """The environment of the worker and, by inheritance, of its kernel."""
     env = dict(os.environ)
     env.pop("LABKIT_RESUME", None)
-    env |= {"LABKIT_PROFILE": request.profile, "LABKIT_RUN_DIR": str(request.work.resolve())}
+    work = request.work.resolve()
+    env |= {"LABKIT_PROFILE": request.profile, "LABKIT_RUN_DIR": str(work)}
+    env["TMPDIR"] = str(work / "tmp")  # what a kernel that is ended leaves there goes with the folder
     for name in ("LABKIT_DATA", "LABKIT_NOTEBOOKS", "KERAS_HOME"):
         if env.get(name):  # the kernel's current folder is the notebook's, not the caller's
             env[name] = str(Path(env[name]).resolve())
-    env.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     env.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else ipykernel warns in every log
     if request.resume:
         env["LABKIT_RESUME"] = "1"

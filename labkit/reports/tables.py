@@ -96,6 +96,7 @@ def duration(seconds: float) -> str:
 def day(moment: str) -> str:
     """An ISO moment as "21 November 2026, 10:28 UTC"; as it is if it is none."""
     try:
-        return f"{datetime.fromisoformat(moment):%-d %B %Y, %H:%M} UTC"
+        when = datetime.fromisoformat(moment)
+        return f"{when.day} {when:%B %Y, %H:%M} UTC"
     except ValueError:
         return moment

@@ -54,10 +54,13 @@ def judge(
         else:
             warnings.append(str(problem))
     told = facts_as_told(request)
+    if told["claims"]:
+        metrics["claims"] = {claim["id"]: {**claim, "id": None} for claim in told["claims"]}
     if told["parameters_in_notebook"] is not None:
         warnings.append("The notebook resolved its parameters to other values than the runner.")
     record = RunRecord(
-        lab=request.lab.name,
+        lab=request.lab.of,
+        notebook=request.lab.path.name,
         title=request.lab.title,
         profile=request.profile,
         **cells_as_seen(request, watch, verdict),
@@ -68,7 +71,9 @@ def judge(
         processor=records.processor(),
         versions=records.versions(),
         git=git,
-        notebook_digest=request.digest,
+        code_digest=request.identity.code,
+        labkit_digest=request.identity.labkit,
+        departures=dict(request.departures),
         warnings=warnings,
     )
     return record, metrics
@@ -77,6 +82,7 @@ def judge(
 def facts_as_told(request: Request) -> dict[str, Any]:
     """The record's entries on what the kernel noted: parameters, data, devices, resumed trainings."""
     facts = records.read_facts(request.work / "facts.jsonl")
+    claims = {str(fact.get("id")): fact for fact in records.facts_of(facts, "claim")}
     parameters = dict(request.parameters)
     told = [fact.get("parameters") for fact in records.facts_of(facts, "config")]
     return {
@@ -86,6 +92,8 @@ def facts_as_told(request: Request) -> dict[str, Any]:
         **people.told(records.facts_of(facts, "data"), request.no_faces),
         "accelerator": records.accelerator(facts),
         "resumed": records.resumed(facts),
+        "training": records.facts_of(facts, "training"),
+        "claims": list(claims.values()),
     }
 
 

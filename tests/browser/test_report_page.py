@@ -5,9 +5,9 @@ import io
 
 import nbformat
 import pytest
+from labkit.reports.publish import publish
 from PIL import Image
 
-from labkit.reports.publish import publish
 from labkit.reports.record import RunRecord
 
 pytestmark = pytest.mark.browser

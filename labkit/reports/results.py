@@ -15,6 +15,7 @@ from labkit.reports.files import read_json, to_json
 from labkit.reports.notebook import figures, mend
 from labkit.reports.record import RunRecord
 from labkit.reports.texts import clean_texts, path_cleaner
+from labkit.reports.ways import neighbours
 
 FAILED = "failed"
 
@@ -24,7 +25,7 @@ def is_good(place: Path) -> bool:
     return (read_json(place / "run.json") or {}).get("status") == "completed"
 
 
-def publish(
+def put_results(
     record: RunRecord, metrics: dict[str, Any], notebook, place: Path, out: Path, *, keep: bool
 ) -> RunRecord:
     """Make the report and put all results into `place`; return the record as written.
@@ -35,27 +36,28 @@ def publish(
     something cannot be written; what was in place is then untouched.
     """
     clean = path_cleaner(out)
+    target = place / FAILED if keep and record.status != "completed" else place
+    ways = neighbours(record.lab, target, out)
     record = record.cleaned(clean)
     metrics = clean_texts(metrics, clean)
     try:
         notebook = mend(notebook, record, clean)
         if record.people == people.LEFT_OUT:
             people.leave_out(notebook)
-        page, warnings = html.render(notebook, record, metrics)
+        page, warnings = html.render(notebook, record, metrics, ways)
         record = replace(record, warnings=[*record.warnings, *warnings])
-        files, pictures = written(record, metrics, notebook, page), figures(notebook)
+        files, pictures = report_files(record, metrics, notebook, page), figures(notebook)
     except Exception as error:  # whatever a cell displayed, the run keeps its record
         record = without_report(record, error)
-        files, pictures = written(record, {}, nbformat.v4.new_notebook(), html.render_bare(record)), {}
-    target = place / FAILED if keep and record.status != "completed" else place
-    put(files, pictures, target)
+        files, pictures = report_files(record, {}, nbformat.v4.new_notebook(), html.render_bare(record, ways)), {}
+    write_report(files, pictures, target)
     if record.status == "completed" and (place / FAILED).exists():
         shutil.rmtree(place / FAILED)
     index.rebuild(out)
     return record
 
 
-def written(record: RunRecord, metrics: dict[str, Any], notebook, page: str) -> dict[str, bytes]:
+def report_files(record: RunRecord, metrics: dict[str, Any], notebook, page: str) -> dict[str, bytes]:
     """The files of a report by name; run.json last, for it vouches for the others."""
     return {
         "report.html": page.encode(),
@@ -74,7 +76,7 @@ def without_report(record: RunRecord, error: Exception) -> RunRecord:
     return replace(record, status="failed", error=told)
 
 
-def put(files: dict[str, bytes], pictures: dict[str, bytes], target: Path) -> None:
+def write_report(files: dict[str, bytes], pictures: dict[str, bytes], target: Path) -> None:
     """Write everything beside its place first, so that a full disk harms nothing, then rename."""
     target.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=target, prefix=".new-"))

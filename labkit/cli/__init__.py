@@ -1,0 +1,42 @@
+"""The command ``labkit``: lists labs, runs them, makes their pages anew, looks after the data.
+
+labs      labs, notebooks: what there is, and copies of it to work on
+runs      run
+pages     render
+datasets  data
+
+Exit status: 0 all fine; 1 a run failed; 2 bad usage, an unknown lab, profile or parameter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from labkit import __version__
+from labkit.cli import datasets, labs, pages, runs
+from labkit.parameters import ConfigError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.command(arguments)
+    except ConfigError as error:
+        print(f"labkit: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("labkit: interrupted before anything ran", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    top = argparse.ArgumentParser(prog="labkit", description="Run the labs and make their reports.")
+    top.add_argument("--version", action="version", version=f"labkit {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for module in (labs, runs, pages, datasets):
+        module.add(commands)
+    return top

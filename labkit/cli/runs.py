@@ -1,0 +1,172 @@
+"""``labkit run``."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import math
+from pathlib import Path
+from typing import Any
+
+from labkit import config, project
+from labkit.parameters import ConfigError
+
+
+def add(commands) -> None:
+    """Add the command."""
+    run = commands.add_parser("run", help="run labs and make their reports")
+    run.add_argument(
+        "labs", nargs="*", metavar="LAB", help="number, name or notebook file (01, mine/01.ipynb); none: all"
+    )
+    run.add_argument("--profile", help="smoke, quick or full (else $LABKIT_PROFILE, else quick)")
+    run.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a parameter of the notebooks; once for each",
+    )
+    run.add_argument("--jobs", type=positive_int, default=1, metavar="N", help="notebooks at once")
+    add_out(run)
+    run.add_argument("--resume", action="store_true", help="skip what is completed, go on from checkpoints")
+    run.add_argument(
+        "--publish",
+        action="store_true",
+        help="put whole runs (full, clean commit, all data) into the published reports/",
+    )
+    run.add_argument("--no-faces", action="store_true", help="leave images of people out of the reports")
+    run.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each notebook")
+    run.set_defaults(command=run_labs)
+
+
+def add_out(command) -> None:
+    """Add the folder of the reports."""
+    default = project.local_reports()
+    command.add_argument(
+        "--out", type=Path, default=default, metavar="DIR", help=f"folder of the reports: {shortest(default)}"
+    )
+
+
+def positive_int(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+    return value
+
+
+def literal(text: str) -> Any:
+    """A parameter's value: a Python literal, else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def given_parameters(pairs: list[tuple[str, str]], labs: list[config.Lab]) -> dict[str, Any]:
+    """The parameters that were asked for. Raises ConfigError where one comes twice."""
+    given: dict[str, Any] = {}
+    for name, text in pairs:
+        if name in given:
+            values = ",".join(value for other, value in pairs if other == name)
+            raise ConfigError(
+                f"parameter {name!r} is given more than once, and a run takes one value. "
+                f"A run for every value: labkit sweep {labs[0].name[:2]} {name}={values}"
+            )
+        given[name] = literal(text)
+    return given
+
+
+def chosen_labs(names: list[str]) -> list[config.Lab]:
+    """The labs named, all where none is. Raises ConfigError where two would share a folder."""
+    labs = [config.find_lab(name) for name in names] or list(config.labs().values())
+    labs = list({lab.path.resolve(): lab for lab in labs}.values())
+    if not labs:
+        raise ConfigError(f"there are no labs in {project.notebooks_dir()}")
+    taken = [lab.name for lab in labs]
+    if twice := next((name for name in taken if taken.count(name) > 1), None):
+        raise ConfigError(f"two notebooks are named {twice}, and their reports would share a folder")
+    return labs
+
+
+def check_out(out: Path) -> None:
+    """Raise ConfigError for a folder that a run may not write to."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out} is a file; the name of a folder was expected")
+    if project.PUBLISHED and out.resolve() == project.PUBLISHED:
+        raise ConfigError("reports/ holds the published set; only --publish writes there")
+
+
+def run_labs(arguments: argparse.Namespace) -> int:
+    """Check everything, then run the labs."""
+    labs = chosen_labs(arguments.labs)
+    check_out(arguments.out)
+    profile = config.chosen_profile(arguments.profile)
+    given = given_parameters(arguments.parameter, labs)
+
+    from labkit.reports import published  # here, for nbformat takes a while to import
+    from labkit.reports.request import prepare
+
+    options = {"timeout": arguments.timeout, "resume": arguments.resume, "no_faces": arguments.no_faces}
+    data = data_now() if arguments.resume else {}
+    requests = [prepare(lab, profile, given, arguments.out, data=data, **options) for lab in labs]
+    if arguments.publish:
+        published.check_before(requests)
+    if arguments.resume:
+        for request in requests:
+            print(f"{request.lab.name}: {request.plan.why}", flush=True)
+
+    from labkit.batch import run_all
+
+    results = run_all(requests, jobs=arguments.jobs)
+    told = [tell(result, arguments) for result in results]
+    print(f"{sum(told)} of {len(results)} labs are complete.")
+    page = results[0].report if len(results) == 1 else arguments.out / "index.html"
+    print(f"Open {shortest(page)}")
+    return 0 if all(told) else 1
+
+
+def data_now() -> dict[str, str]:
+    """Digests of the image sets as they would be read now, by name."""
+    from labkit import data  # here, for it imports NumPy
+
+    try:
+        return {found.name: found.digest for found in data.status()}
+    except data.DataError:
+        return {}  # a run will say what is wrong
+
+
+def tell(result, arguments: argparse.Namespace) -> bool:
+    """Print what went wrong with a run, or that it was published; return whether all went well."""
+    from labkit.reports import published
+    from labkit.reports.people import still_shown
+
+    request = result.request
+    if not result.good:
+        print(f"{request.lab.name}: {result.message or result.outcome}")
+        if arguments.no_faces and still_shown(request.place):
+            print(f"    an earlier report that shows people is still in {shortest(request.place)}")
+    elif arguments.publish:
+        if reasons := published.publish(request.place):
+            print(f"{request.lab.name} is not published: {'; '.join(reasons)}")
+            return False
+        print(f"{request.lab.name} is published in {shortest(published.published_dir() / request.lab.name)}")
+    return result.good
+
+
+def shortest(path: Path) -> Path:
+    """`path` relative to the current folder if it lies in it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
