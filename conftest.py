@@ -12,7 +12,6 @@ import pytest
 
 SETTINGS = ("LABKIT_PROFILE", "LABKIT_DATA", "LABKIT_NOTEBOOKS", "LABKIT_RESUME")
 os.environ["LABKIT_OFFLINE"] = "1"
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 for name in SETTINGS:
     os.environ.pop(name, None)
 # The kernels that nbval starts inherit these; nbval has no way to inject parameters.

@@ -1,6 +1,9 @@
 """labkit: the code that the lab notebooks share.
 
-config        labs, profiles, parameters               labkit.configure(...)
+quiet         TensorFlow without its notices
+project       where files are, in a checkout or installed; how they are written
+parameters    a notebook's parameters and their bounds
+config        labs, profiles                           labkit.configure(...)
 data          image sets, found and verified            labkit.data.load("mnist")
 losses        pure functions of tensors, in nats
 latent        paths in a latent space: scaling, interpolation
@@ -18,6 +21,9 @@ Importing labkit imports nothing heavy: TensorFlow comes with models, losses and
 """
 
 from labkit.config import configure
+from labkit.quiet import quiet_tensorflow
 
 __version__ = "0.1.0"
 __all__ = ["configure"]
+
+quiet_tensorflow()  # before anything imports TensorFlow

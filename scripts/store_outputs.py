@@ -42,7 +42,7 @@ def store_outputs(path: Path) -> int:
 
 
 def main() -> None:
-    os.environ.update(LABKIT_PROFILE="smoke", LABKIT_OFFLINE="1", TF_CPP_MIN_LOG_LEVEL="2")
+    os.environ.update(LABKIT_PROFILE="smoke", LABKIT_OFFLINE="1")
     paths = [Path(name) for name in sys.argv[1:]] or [lab.path for lab in labs().values()]
     for path in paths:
         with tempfile.TemporaryDirectory() as folder:

@@ -26,7 +26,8 @@ def test_there_are_notebooks():
 
 @each_notebook
 def test_imports_then_parameters_then_configure(notebook):
-    code = cells(notebook, "code")
+    first, *code = cells(notebook, "code")
+    assert first.source.startswith("import labkit")  # where it is not there, the error shows this line
     assert code[0].source.lstrip().startswith(("import", "from"))
     assert len(code[0].source.splitlines()) <= 12
     assert "parameters" in tags(code[1])

@@ -182,6 +182,7 @@ def stand_in_environment(clone):
     (venv / ".ready").touch()
 
 
+@pytest.mark.timeout(900)  # two whole runs, and the machine may be busy
 def test_the_two_commands_in_either_order_leave_the_clone_clean(tmp_path):
     """make test, make reports, and both again: all pass, and git has nothing to say."""
     clone = tmp_path / "a clone"
