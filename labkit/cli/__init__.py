@@ -11,6 +11,7 @@ Exit status: 0 all fine; 1 a run failed; 2 bad usage, an unknown lab, profile or
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # "labkit labs | head -1" has what it wants
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except KeyboardInterrupt:
         print("labkit: interrupted before anything ran", file=sys.stderr)
         return 1
