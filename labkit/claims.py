@@ -20,7 +20,7 @@ from labkit.config import PROFILES, ConfigError, did_you_mean, notebooks_dir, re
 KINDS = ("finding", "target", "check")
 MOST_NUMBERS = 32  # entries of a list that a claim may carry
 MARKS = {"holds": "✓ holds", "fails": "✗ does not hold", "too short": "– this profile is too short to say"}
-RED = "#B3261E"  # on white 6.5 : 1, legible
+RED = "#B3261E"  # behind white text 6.5 : 1, legible on light and dark pages
 LEFT = "text-align:left"  # JupyterLab puts a table's cells to the right
 
 
@@ -236,7 +236,7 @@ class ClaimsTable:
         """The rows as HTML; their class is the claim's state."""
         rows = []
         for claim, how, numbers in self.rows:
-            red = f" style='color:{RED};font-weight:bold'" if (claim.kind, how) == ("check", "fails") else ""
+            red = f" style='background:{RED};color:white'" if (claim.kind, how) == ("check", "fails") else ""
             texts = (mark(claim, how), sentence(claim), numbers_text(numbers))
             cells = "".join(f"<td style='{LEFT}'>{html.escape(text)}</td>" for text in texts)
             rows.append(f"<tr class='{claim.kind} {how.replace(' ', '-')}'{red}>{cells}</tr>")
