@@ -1,7 +1,7 @@
 """Claims: what a notebook asserts about its results, and whether it holds in this run.
 
 The sentences stand in ``notebooks/claims.toml``, one table a claim; the notebook has the
-numbers. Nothing here imports more than the standard library and `labkit.config`.
+numbers. Nothing here imports more than the standard library, `labkit.config` and `labkit.project`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.config import PROFILES, ConfigError, did_you_mean, notebooks_dir, record
+from labkit.config import PROFILES
+from labkit.parameters import ConfigError, did_you_mean
+from labkit.project import notebooks_dir, record
 
 KINDS = ("finding", "target", "check")
 MOST_NUMBERS = 32  # entries of a list that a claim may carry

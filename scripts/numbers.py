@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-from labkit.config import ROOT, notebooks_dir, replacing
+from labkit.project import ROOT, notebooks_dir, replacing
 from labkit.reports.pins import Lookup, PinError, published, renew
 
 

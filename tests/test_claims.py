@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import claims
-from labkit.config import PROFILES, ConfigError, run_dir
+from labkit.config import PROFILES
+from labkit.parameters import ConfigError
+from labkit.project import run_dir
 
 TOML = """
 [claims."01.collapse"]

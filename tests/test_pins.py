@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.config import ROOT
+from labkit.project import ROOT
 from labkit.reports.pins import PinError, formatted, published, renew, value_at, with_local
 
 METRICS = {
