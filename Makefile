@@ -1,6 +1,7 @@
 # make reports   run the labs, make their reports in reports/local   (LABS="01 02" PROFILE=smoke|quick|full JOBS=1)
 # make test      lint, import contract, unit tests, every notebook under the smoke profile   (TESTS=tests/test_x.py)
 # make lab       JupyterLab on the notebooks
+# make numbers   renew the numbers in readings and README from the published reports
 # make outputs   renew the stored outputs that nbval compares (after changing a notebook)
 # make clean     remove the environment, local reports and what runs left; data and published reports stay
 
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help reports test lab outputs clean
+.PHONY: help reports test lab numbers outputs clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -36,6 +37,9 @@ test: $(READY)
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks
+
+numbers: $(READY)
+	@$(BIN)/python scripts/numbers.py
 
 outputs: $(READY)
 	$(BIN)/python scripts/store_outputs.py

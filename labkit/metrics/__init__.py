@@ -8,6 +8,17 @@ from labkit.metrics.classes import (
     conditional_agreement,
 )
 from labkit.metrics.classifier import Classifier, ClassifierError, load_classifier
+from labkit.metrics.exact import (
+    Gaps,
+    Grid,
+    bernoulli_log_likelihood,
+    best_gaussians,
+    grid_elbo,
+    inference_gaps,
+    log_evidence,
+    log_joint,
+    posterior,
+)
 from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
 from labkit.metrics.reconstruction import (
@@ -29,6 +40,7 @@ from labkit.metrics.samples import (
     kernel_distance,
     reference_sets,
 )
+from labkit.metrics.surgery import Surgery, elbo_surgery
 
 __all__ = [
     "Agreement",
@@ -36,30 +48,41 @@ __all__ = [
     "Classifier",
     "ClassifierError",
     "Elbo",
+    "Gaps",
+    "Grid",
     "IwNll",
     "Memorisation",
     "Prdc",
     "References",
     "SampleQuality",
     "Scale",
+    "Surgery",
     "active_units",
     "bce",
+    "bernoulli_log_likelihood",
+    "best_gaussians",
     "binarise",
     "class_histogram",
     "classes_kept",
     "conditional_agreement",
     "elbo",
+    "elbo_surgery",
     "frechet_distance",
     "grey_share",
+    "grid_elbo",
+    "inference_gaps",
     "iw_nll",
     "judge_samples",
     "kernel_distance",
     "load_classifier",
+    "log_evidence",
+    "log_joint",
     "memorisation",
     "mse",
     "nearest",
     "pca_mse",
     "pixel_entropy",
+    "posterior",
     "prdc",
     "principal_components",
     "reference_sets",
