@@ -53,12 +53,24 @@ def interpolate(a, b, n, *, spherical=False) -> np.ndarray:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
         raise ValueError(f"n is {n!r}; a whole number of at least 2 was expected, both ends counted")
     s = np.linspace(0.0, 1.0, n).reshape(-1, *(1,) * a.ndim)
-    path = turn(a, b, s) if spherical else (1 - s) * a + s * b
+    path = slerp(a, b, s) if spherical else (1 - s) * a + s * b
     return path.astype("float32")
 
 
-def turn(a, b, s):
-    """Codes at shares `s` (n, 1, …) of the turn from `a` to `b`, shape (n, *a.shape)."""
+def slerp(a, b, s) -> np.ndarray:
+    """Spherical interpolation: the codes a share `s` of the way from `a` to `b`, shape (n, *a.shape).
+
+    The directions are interpolated along the great circle, the lengths linearly: halfway from
+    (1, 0) to (0, 3) lies (√2, √2), of length 2. `slerp` in `labkit/player/parts.js` is the same
+    formula for pages. Shoemake 1985 has unit quaternions, where no length changes.
+
+    Args:
+        a, b: codes, float64, (D,) or (m, D).
+        s: shares from 0 to 1, shape (n, 1) or (n, 1, 1), an axis for each of a code's.
+
+    Raises:
+        ValueError: a code that is zero, or two that are opposite.
+    """
     length_a, length_b = (np.linalg.norm(z, axis=-1, keepdims=True) for z in (a, b))
     if not (np.all(length_a > 0) and np.all(length_b > 0)):
         raise ValueError("a code is zero and has no direction; interpolate linearly")

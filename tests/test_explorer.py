@@ -17,7 +17,7 @@ from labkit.explorer import FramePlayer, LatentExplorer, live, sheets
 from labkit.explorer.decoding import Decoder, ExplorerError
 from labkit.explorer.latents import Latents
 from labkit.explorer.network import Network
-from labkit.explorer.stored import between
+from labkit.latent import interpolate
 
 RNG = np.random.default_rng(0)
 LAYERS = [
@@ -83,7 +83,7 @@ def test_stored_mixtures_go_pair_by_pair_straight_and_along_the_arc():
     a, b = (np.array(spec["points"][i]["z"]) for i in (0, 2))  # the second pair: (0, 1), (0, 2), …
     for arc in (False, True):
         middle = spec["mix"]["first"] + (2 * 1 + arc) * walk + walk // 2
-        expected = bands(between(a, b, 0.5, spherical=arc)[None])[0]
+        expected = bands(interpolate(a, b, 3, spherical=arc))[1]
         assert_allclose(pictures[middle], expected, atol=0.03)
 
 
@@ -99,14 +99,17 @@ def test_stored_pictures_of_each_class():
         assert_allclose(block[:, :, 0], label / 4, atol=0.06)
 
 
-def test_spherical_mixture_keeps_the_length_that_the_straight_one_loses():
-    a, b = np.array([2.0, 0.0, 0.0]), np.array([0.0, 2.0, 0.0])
-    assert_allclose(np.linalg.norm(between(a, b, 0.3, spherical=True)), 2)
-    assert_allclose(np.linalg.norm(between(a, b, 0.5, spherical=False)), np.sqrt(2))
-    assert_allclose(between(a, 3 * a, 0.5, spherical=True), 2 * a)  # no arc between parallel codes
-    for arc in (False, True):
-        assert_allclose(between(a, b, 0.0, spherical=arc), a)
-        assert_allclose(between(a, b, 1.0, spherical=arc), b, atol=1e-12)
+def test_stored_arcs_join_codes_of_unequal_lengths_as_labkit_latent_does():
+    codes = np.array([[1.0, 0.0], [0.0, 3.0], [-2.0, 0.0]])
+    images = np.zeros((3, 2, 6, 1))
+    spec = spec_of(LatentExplorer(bands, 2, encode=lambda x: codes, images=images))
+    pictures, walk = tiles(spec), spec["mix"]["steps"]
+    first = spec["mix"]["first"] + walk  # of the first pair's arc
+    halfway = bands(np.array([[2**0.5, 2**0.5]]))[0]
+    assert_allclose(pictures[first + walk // 2], halfway, atol=0.03)
+    # No arc from (1, 0) to (−2, 0) is the shortest: the line stands in.
+    opposite = spec["mix"]["first"] + 3 * walk + walk // 2
+    assert_allclose(pictures[opposite], bands(np.array([[-0.5, 0.0]]))[0], atol=0.03)
 
 
 def test_the_plane_starts_top_left_and_has_the_start_in_its_middle():

@@ -66,6 +66,11 @@ def test_the_middle_of_a_quarter_turn():
     assert_allclose(latent.interpolate([1.0, 0.0], [0.0, 1.0], 3)[1], [0.5, 0.5])
 
 
+def test_halfway_between_codes_of_unequal_lengths_lies_their_mean_length():
+    middle = latent.slerp(np.array([1.0, 0.0]), np.array([0.0, 3.0]), np.array([[0.5]]))
+    assert_allclose(middle, [[np.sqrt(2), np.sqrt(2)]])
+
+
 def test_parallel_codes_are_joined_by_a_line():
     path = latent.interpolate([1.0, 1.0], [3.0, 3.0], 3, spherical=True)
     assert_allclose(path, [[1, 1], [2, 2], [3, 3]], rtol=1e-6)

@@ -9,7 +9,7 @@ import numpy as np
 
 from labkit.explorer.decoding import ExplorerError
 from labkit.explorer.sheets import data_uri, webp
-from labkit.player import framed, problem_box
+from labkit.player import iframe_html, problem_box
 from labkit.plots import tile
 
 MOST_BYTES = 210_000  # of all frames as WebP
@@ -59,7 +59,7 @@ class FramePlayer:
         spec["shape"] = [height, width]
         shown = [named[i] for i in sorted(set(np.linspace(0, len(named) - 1, 4).round().astype(int)))]
         sheets = [(frame["uri"], f"{self.title}, {frame['name']}") for frame in shown]
-        return framed(spec, sheets, height=min(900, round(576 * height / width) + 190))
+        return iframe_html(spec, sheets, height=min(900, round(576 * height / width) + 190))
 
 
 def check_frames(frames, columns: int) -> dict:

@@ -23,7 +23,7 @@ from labkit.explorer.latents import (
 from labkit.explorer.live import Bridge, has_frontend
 from labkit.explorer.network import Network, TooLargeError
 from labkit.explorer.stored import contact_sheets, stored_pictures
-from labkit.player import framed, problem_box
+from labkit.player import iframe_html, problem_box
 
 MOST_POINTS = 10
 MOST_CLASSES = 30
@@ -132,7 +132,7 @@ class LatentExplorer:
         """The player as HTML, joined to the kernel where a person may be looking."""
         if self.bridge is None and has_frontend():
             self.bridge = Bridge(self.decoder, uuid.uuid4().hex)
-        return framed(self.spec(), contact_sheets(self), height=620)
+        return iframe_html(self.spec(), contact_sheets(self), height=620)
 
     def spec(self) -> dict[str, Any]:
         """What the page is told: see `labkit/player/latent.js`, which reads it."""

@@ -1,4 +1,4 @@
-"""What a page without a kernel is given of a latent space: pictures, and where each one is."""
+"""Precomputed pictures for pages without a kernel, and the index by which the page finds each."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import numpy as np
 
 from labkit.explorer.latents import point_specs, rounded
 from labkit.explorer.sheets import Plan, data_uri, odd, smallest
+from labkit.latent import interpolate
 from labkit.plots import tile
 
 SCALED_TO = 2.0  # t of t·z runs from 0 to this
+PATHS = ["linear", "spherical"]  # stored for each pair of points, in this order
 
 
-def between(a, b, t: float, *, spherical: bool) -> np.ndarray:
-    """A code between two, (D,): on the line, or on the arc (Shoemake, SIGGRAPH 1985)."""
-    left, right = 1 - t, t
-    if spherical:
-        length = np.linalg.norm(a) * np.linalg.norm(b)
-        angle = np.arccos(np.clip(a @ b / length, -1, 1)) if length else 0.0
-        if np.sin(angle) > 1e-4:
-            left, right = np.sin([(1 - t) * angle, t * angle]) / np.sin(angle)
-    return left * a + right * b
+def walk(a, b, steps: int, *, spherical: bool) -> np.ndarray:
+    """Codes (steps, D) from `a` to `b`: on the line, or on the arc where there is a shortest one."""
+    try:
+        return interpolate(a, b, steps, spherical=spherical)
+    except ValueError:  # a code of length 0, or two that are opposite
+        return interpolate(a, b, steps)
 
 
 def stored_pictures(explorer, plan: Plan) -> tuple[dict[str, Any], np.ndarray]:
@@ -62,11 +61,9 @@ def stored_points(explorer, plan: Plan, add) -> dict[str, Any]:
     spec["scale"] = {"steps": plan.walk, "first": add(scaled, np.repeat(labels, plan.walk))}
     pairs = list(itertools.combinations(range(len(points)), 2))
     if pairs:
-        mixed = [
-            between(z[a], z[b], at, spherical=arc) for a, b in pairs for arc in (False, True) for at in t
-        ]
+        mixed = [walk(z[a], z[b], plan.walk, spherical=arc) for a, b in pairs for arc in (False, True)]
         of_a = np.repeat([labels[a] for a, _ in pairs], 2 * plan.walk)
-        spec["mix"] = {"steps": plan.walk, "first": add(np.array(mixed), of_a)}
+        spec["mix"] = {"steps": plan.walk, "first": add(np.concatenate(mixed), of_a), "paths": PATHS}
     return spec
 
 

@@ -11,7 +11,9 @@ class Controls {
     this.points = ["Go to", "Scale", "A", "B"].map((legend, row) => this.buildPoints(legend, row));
     this.t = [2, 1].map((most) => slider("t", [0, most, 0.01], 1, (t) => player.setT(t)));
     const [goTo, scaled, a, b] = this.points.map(({ box }) => box);
-    const path = choice("Path", ["linear", "spherical"], 0, (i) => player.setPath(Boolean(i)));
+    const paths = spec.mix?.paths ?? ["linear", "spherical"]; // of those that are stored, if any are
+    const path = choice("Path", paths, 0, (i) => player.setPath(Boolean(i)));
+    path.box.hidden = paths.length < 2;
     this.panels = [
       [...this.buildSliders(), this.buildButtons(), ...(some ? [goTo] : [])],
       [scaled, this.t[0].row],

@@ -76,7 +76,7 @@ class LatentPlayer {
     const point = (i) => Float32Array.from(spec.points[i].z);
     if (spec.classes) this.state.label = this.free ? this.state.label : spec.points[mode === 2 ? Math.min(a, b) : a].label;
     if (mode === 1) this.goTo(point(a).map((v) => t * v), { kind: "scale", i: a, u: t / 2 });
-    else this.goTo(between(point(a), point(b), t, spherical), { kind: "mix", a, b, u: t, spherical });
+    else this.goTo((spherical ? slerp : lerp)(point(a), point(b), t), { kind: "mix", a, b, u: t, spherical });
   }
 
   random() {

@@ -52,16 +52,23 @@ const button = (text, onclick) => make("button", { type: "button", onclick }, te
 /** A standard normal number (Box and Muller). */
 const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 
-/** Between two codes: straight, or along the arc on which both lie. */
-function between(a, b, t, spherical) {
-  let [left, right] = [1 - t, t];
-  if (spherical) {
-    const dot = (x, y) => x.reduce((sum, v, i) => sum + v * y[i], 0);
-    const cosine = dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
-    const angle = Math.acos(Math.min(Math.max(cosine, -1), 1));
-    if (Math.sin(angle) > 1e-4) [left, right] = [(1 - t) * angle, t * angle].map((x) => Math.sin(x) / Math.sin(angle));
-  }
-  return a.map((v, i) => left * v + right * b[i]);
+/** The code a share t of the way from a to b on a straight line. */
+const lerp = (a, b, t) => a.map((v, i) => (1 - t) * v + t * b[i]);
+
+/**
+ * Spherical interpolation, as in labkit/latent.py: the direction turns at constant speed, the length
+ * goes linearly from a's to b's. A line where no arc is the shortest: a code of length 0, opposite codes.
+ */
+function slerp(a, b, t) {
+  const length = (x) => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0));
+  const [lengthA, lengthB] = [length(a), length(b)];
+  const [u, v] = [a.map((x) => x / lengthA), b.map((x) => x / lengthB)];
+  // From half the chords: exact for small and for large angles, unlike acos.
+  const angle = 2 * Math.atan2(length(u.map((x, i) => x - v[i])), length(u.map((x, i) => x + v[i])));
+  const sine = Math.sin(angle);
+  if (!(sine > 1e-6)) return lerp(a, b, t); // parallel or opposite; NaN of a zero code
+  const [left, right] = [Math.sin((1 - t) * angle) / sine, Math.sin(t * angle) / sine];
+  return u.map((x, i) => (left * x + right * v[i]) * ((1 - t) * lengthA + t * lengthB));
 }
 
 /** Tell the page around this frame how tall the player is. */

@@ -114,11 +114,11 @@ class Stored {
   strip(dim, u, label) {
     const { steps, dims, first } = spec.strips;
     const from = first + (label * dims.length + dims.indexOf(dim)) * steps;
-    return this.between(from, u, steps);
+    return this.blended(from, u, steps);
   }
 
   scale(point, u) {
-    return this.between(spec.scale.first + point * spec.scale.steps, u, spec.scale.steps);
+    return this.blended(spec.scale.first + point * spec.scale.steps, u, spec.scale.steps);
   }
 
   mix(a, b, u, spherical) {
@@ -128,10 +128,10 @@ class Stored {
     for (let i = 0; i < low; i++) pair += spec.points.length - 1 - i;
     pair += high - low - 1;
     const { steps, first } = spec.mix;
-    return this.between(first + (2 * pair + (spherical ? 1 : 0)) * steps, a < b ? u : 1 - u, steps);
+    return this.blended(first + (2 * pair + (spherical ? 1 : 0)) * steps, a < b ? u : 1 - u, steps);
   }
 
-  between(from, u, steps) {
+  blended(from, u, steps) {
     return this.sheet.blend(neighbours(u * (steps - 1), steps).map(([step, weight]) => [from + step, weight]));
   }
 }

@@ -1,11 +1,16 @@
 """Explorers in a report, without a kernel: their pictures are the decoder's."""
 
+import re
+
 import nbformat
 import numpy as np
 import pytest
 
 from labkit import models
+from labkit.config import ROOT
 from labkit.explorer import FramePlayer, LatentExplorer
+from labkit.latent import slerp
+from labkit.player import refreshed
 from labkit.reports.publish import publish
 from labkit.reports.record import RunRecord
 
@@ -14,6 +19,8 @@ pytestmark = pytest.mark.browser
 STRENGTH = np.array([1.0, 0.8, 0.6, 0.4, 0.2])
 GREY = 2 / 255  # the most that the page's own decoder may be off
 STORED = 0.06  # what WebP and blending may cost a smooth decoder
+REPORTS = sorted((ROOT / "reports").glob("*/report.ipynb"))
+STATE = "shown => shown.src || shown.toDataURL()"
 PIXELS = """canvas => {
   const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   return { shape: [height, width], grey: [...data].filter((_, i) => i % 4 === 0) };
@@ -52,8 +59,12 @@ def report(vae, tmp_path_factory):
         "stored": LatentExplorer(waves, 5, title="Stored"),
         "classes": LatentExplorer(waves, 5, class_names=["a", "b", "c"], title="By class"),
         "one": LatentExplorer(lambda z: waves(np.pad(z, ((0, 0), (0, 4)))), 1, title="One latent"),
+        "unequal": LatentExplorer(
+            lambda z: waves(np.pad(z, ((0, 0), (0, 3)))), 2, title="Unequal lengths",
+            encode=lambda x: np.array([[1.0, 0.0], [0.0, 3.0], [-2.0, 0.0]]), images=images[:3],
+        ),
         "frames": FramePlayer({e: np.full((16, 8, 8), e / 10) for e in (1, 2, 5)}, 4, title="Mosaics"),
-    }
+    }  # fmt: skip
     cells = [nbformat.v4.new_markdown_cell("# Explorers\n\n## All of them")]
     for item in shown.values():
         output = nbformat.v4.new_output("display_data", data=item._repr_mimebundle_())
@@ -212,6 +223,46 @@ def test_stored_draws_and_walks_are_the_decoders_pictures(explorer):
             frame.get_by_role("radio", name=path).check()
             slide(frame, "t", 0.7)
             assert_shows(frame, waves, STORED)
+
+
+def test_arcs_between_codes_of_unequal_lengths_are_those_of_labkit_latent(explorer):
+    _, frame = explorer("Unequal lengths")
+    frame.get_by_role("radio", name="From A to B").check()
+    frame.get_by_role("radio", name="spherical").check()
+    b = frame.get_by_role("group", name="B", exact=True)
+    for name, expected in (("test image 2", [2**0.5, 2**0.5]), ("test image 3", [-0.5, 0])):
+        b.get_by_role("radio", name=name).check()
+        slide(frame, "t", 0.5)
+        z = assert_shows(frame, lambda z: waves(np.pad(z, ((0, 0), (0, 3)))), STORED)
+        np.testing.assert_allclose(z, expected, atol=1e-6)
+    b.get_by_role("radio", name="test image 2").check()
+    for t in (0.13, 0.5, 0.77):
+        slide(frame, "t", t)
+        _, z = picture(frame)
+        np.testing.assert_allclose(
+            z, slerp(np.array([1.0, 0.0]), np.array([0.0, 3.0]), np.array([[t]]))[0], atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.parent.name)
+def test_players_of_published_reports_run_with_the_script_of_now(open_page, path, tmp_path):
+    cells = nbformat.read(path, 4).cells
+    outputs = [
+        output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])
+    ]
+    stored = [refreshed(text) for text in outputs if "labkit-player" in text]
+    (tmp_path / "page.html").write_text(f"<!DOCTYPE html><title>Players</title>{''.join(stored)}")
+    page = open_page(tmp_path / "page.html")
+    assert page.locator(".labkit-player iframe").count() == len(stored) > 0
+    for element in page.locator(".labkit-player iframe").all():
+        element.scroll_into_view_if_needed()
+        frame = element.content_frame
+        frame.get_by_role("heading", level=1).wait_for()
+        shown = frame.locator("canvas.picture, img.frame")
+        before = shown.evaluate(STATE)
+        slider = frame.get_by_role("slider", name=re.compile(r"^(latent \d+|epoch)$")).first
+        slider.evaluate("input => { input.value = input.min; input.dispatchEvent(new Event('input')); }")
+        assert shown.evaluate(STATE) != before
 
 
 def test_a_class_is_chosen_and_kept(explorer):
