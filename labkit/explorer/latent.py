@@ -113,6 +113,19 @@ class LatentExplorer(CodeWidget):
             for i, (z, label) in enumerate(zip(codes[:MOST_POINTS], known, strict=False))
         ]
 
+    def go_to_start(self) -> None:
+        """Set `z` to the latents' start: 0 of N(0, I), the mean of the codes."""
+        self.z = self.latents.start
+
+    def go_to_random(self) -> None:
+        """Set `z` to a draw from N(0, I), or around the codes."""
+        self.z = self.latents.draws(np.random.default_rng(), 1)[0]
+
+    def go_to_point(self, i: int) -> None:
+        """Set `z` and `label` to those of test image `i`, from 0 on."""
+        with self.hold_trait_notifications():
+            self.z, self.label = self.points[i].z, self.points[i].label
+
     def checked(self, layers) -> Network | None:
         """The page's decoder, compared with the real one for each class; None if it is too large."""
         try:
