@@ -6,14 +6,23 @@ import io
 import json
 import re
 
+import ipywidgets
 import keras
+import nbclient
+import nbformat
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from ipywidgets.widgets import widget
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
+from traitlets import TraitError
 
 from labkit import models
-from labkit.explorer import FramePlayer, LatentExplorer, live, sheets
+from labkit.config import ROOT
+from labkit.explorer import FramePlayer, LatentExplorer, LatentSliders, live, sheets
 from labkit.explorer.decoding import Decoder, ExplorerError
 from labkit.explorer.latents import Latents
 from labkit.explorer.network import Network
@@ -303,19 +312,22 @@ def test_text_from_outside_cannot_end_the_frame_or_the_script():
     assert made.count("<script") == 0 and "onload='" not in made
 
 
-class Wire(live.Bridge):
-    """A bridge whose answers are kept."""
+class Wire(live.CodeWidget):
+    """A widget whose answers are kept."""
+
+    def __init__(self, decoder):
+        super().__init__(key="a-key")
+        self.decoder, self.latent_dim = decoder, decoder.latent_dim
 
     def send(self, content, buffers=None):
         self.sent = content, buffers
 
 
 def ask(decoder, z, **question):
-    bridge = Wire(decoder, "a-key")
-    bridge.answer(bridge, {"serial": 7, "count": len(z), "label": 0, **question}, [np.float32(z).tobytes()])
-    content, buffers = bridge.sent
+    wire = Wire(decoder)
+    wire.answer(wire, {"serial": 7, "count": len(z), "label": 0, **question}, [np.float32(z).tobytes()])
+    content, buffers = wire.sent
     assert content["serial"] == 7
-    bridge.close()
     return content, buffers
 
 
@@ -341,10 +353,185 @@ def test_the_kernel_answers_with_what_is_wrong(decoder, question, message):
 
 
 def test_the_kernel_says_that_it_is_there():
-    bridge = Wire(Decoder(bands, 3), "a-key")
-    bridge.answer(bridge, {"ping": True}, [])
-    assert bridge.sent == ({"here": True}, None)
-    bridge.close()
+    wire = Wire(Decoder(bands, 3))
+    wire.answer(wire, {"ping": True}, [])
+    assert wire.sent == ({"here": True}, None)
+
+
+def moves(explorer, name="z"):
+    """The values that a trait takes from now on."""
+    seen = []
+    explorer.observe(lambda change: seen.append(change.new), name)
+    return seen
+
+
+def test_the_code_is_a_trait_that_starts_where_the_latents_do():
+    codes = np.array([[10.0, 0.0], [14.0, 0.0], [12.0, 6.0]])
+    explorer = LatentExplorer(bands, 2, encode=lambda x: codes, images=np.zeros((3, 2, 6, 1)), prior="codes")
+    assert explorer.z == (12, 2)
+    seen = moves(explorer)
+    explorer.z = np.float32([1.5, -2])
+    explorer.z = (1.5, -2)
+    assert seen == [(1.5, -2)], "a code that is the same is no move"
+
+
+@settings(max_examples=20)
+@given(arrays("float64", (3,), elements=st.floats(-6, 6)), st.integers(0, 2))
+def test_the_image_is_the_picture_of_the_code_and_its_class(z, label):
+    explorer = LatentExplorer(bands, 3, class_names=["a", "b", "c"])
+    explorer.z, explorer.label = z, label
+    assert explorer.image.shape == (3, 6)
+    expected = np.clip(bands(z[None].astype("float32"), np.array([label]))[0], 0, 1)
+    assert_allclose(explorer.image, expected, atol=0.5 / 255 + 1e-6)
+
+
+def test_what_the_page_sends_moves_the_code_and_those_who_watch_it():
+    explorer = LatentExplorer(bands, 3, class_names=["a", "b"])
+    codes, labels = moves(explorer), moves(explorer, "label")
+    explorer.set_state({"z": [1, 0.5, -2], "label": 1})  # as a message of the page does
+    assert codes == [(1, 0.5, -2)] and labels == [1]
+
+
+def test_explorers_and_sliders_are_linked_both_ways():
+    one, other = LatentExplorer(bands, 3), LatentExplorer(lambda z: 1 - bands(z), 3)
+    slider = ipywidgets.FloatSlider(min=-3, max=3)
+    links = [
+        ipywidgets.link((one, "z"), (other, "z")),
+        ipywidgets.link((slider, "value"), other.latent(1)),
+    ]
+    one.z = (0, 1, 2)
+    assert other.z == (0, 1, 2) and slider.value == 1
+    slider.value = -2
+    assert one.z == other.z == (0, -2, 2)
+    assert other.latent(1) == (other, "latent_1") and other.latent_1 == -2
+    for link in links:
+        link.unlink()
+
+
+@pytest.mark.parametrize("z", [0, [1, 2], [[1, 2, 3]], [1, 2, np.nan], [1, 2, np.inf]])
+def test_a_code_of_another_shape_is_refused_and_the_old_one_stays(z):
+    explorer = LatentExplorer(bands, 3)
+    with pytest.raises(TraitError, match="3 finite numbers"):
+        explorer.z = z
+    assert explorer.z == (0, 0, 0)
+
+
+def test_a_class_or_a_latent_that_is_none_is_refused():
+    explorer = LatentExplorer(bands, 3, class_names=["a", "b"])
+    with pytest.raises(TraitError, match="0 to 1"):
+        explorer.label = 2
+    with pytest.raises(TraitError, match="0 to 0"):
+        LatentExplorer(bands, 3).label = 1
+    for dim in (-1, 3, 0.0):
+        with pytest.raises(ExplorerError, match="0 to 2"):
+            explorer.latent(dim)
+    with pytest.raises(ExplorerError, match="NaN"):
+        LatentExplorer(lambda z: np.full((len(z), 4, 4), np.nan), 2).image  # noqa: B018
+
+
+@pytest.fixture
+def sliders(monkeypatch):
+    """Make LatentSliders as in a notebook that a person looks at."""
+    monkeypatch.delenv("LABKIT_RUN_DIR")
+    monkeypatch.setattr("labkit.explorer.sliders.has_frontend", lambda: True)
+    return LatentSliders
+
+
+def drawn(made):
+    """The picture of LatentSliders, (h, w) in [0, 1], each magnified pixel taken once."""
+    picture = np.asarray(Image.open(io.BytesIO(made.picture.value))) / 255
+    h, w = made.explorer.shape
+    return picture[:: picture.shape[0] // h, :: picture.shape[1] // w]
+
+
+def find(widget, kind):
+    """All widgets of a kind in a box."""
+    inside = [found for child in getattr(widget, "children", ()) for found in find(child, kind)]
+    return [*([widget] if isinstance(widget, kind) else []), *inside]
+
+
+def test_plain_sliders_move_the_code_and_its_picture(sliders):
+    made = sliders(bands, 3)
+    assert_allclose(drawn(made), bands(np.zeros((1, 3)))[0], atol=1 / 255)
+    made.sliders[2].value = 1.5
+    assert made.explorer.z == (0, 0, 1.5)
+    assert_allclose(drawn(made), bands(np.array([[0, 0, 1.5]]))[0], atol=1 / 255)
+
+
+def test_plain_sliders_follow_the_code_past_their_ends(sliders):
+    made = sliders(bands, 3)
+    made.explorer.z = (-1, 3.5, 0.25)
+    assert [made.sliders[dim].value for dim in range(3)] == [-1, 3.5, 0.25]
+    assert made.explorer.z == (-1, 3.5, 0.25)
+    assert_allclose(drawn(made), bands(np.array([made.explorer.z]))[0], atol=1 / 255)
+
+
+def test_plain_sliders_stand_in_order_with_the_rest_folded(sliders):
+    made = sliders(lambda z: bands(z[:, :3]), 20, order=[5, 2])
+    controls = made.controls()
+    names = [slider.description for slider in find(controls, ipywidgets.FloatSlider)]
+    assert names[:3] == ["latent 6", "latent 3", "latent 1"] and len(names) == 20
+    (folded,) = find(controls, ipywidgets.Accordion)
+    assert len(find(folded, ipywidgets.FloatSlider)) == 12
+    assert not find(sliders(bands, 8).controls(), ipywidgets.Accordion)
+
+
+def test_controls_go_to_a_class_an_image_the_start_and_a_draw(sliders):
+    codes = np.array([[1.0, 2, 3], [0, 1, 0], [-2, 0, 2]])
+    made = sliders(
+        bands, 3, class_names=["a", "b"], images=np.zeros((3, 3, 6, 1)), labels=[0, 1, 1],
+        encode=lambda x, labels: codes,
+    )  # fmt: skip
+    explorer, controls = made.explorer, made.controls()
+    classes, images = find(controls, ipywidgets.Dropdown)
+    start, draw = find(controls, ipywidgets.Button)
+    images.value = 2
+    assert explorer.z == (-2, 0, 2) and explorer.label == 1 and classes.label == "b"
+    classes.value = 0
+    assert explorer.label == 0
+    assert_allclose(drawn(made), bands(codes[[2]], np.array([0]))[0], atol=1 / 255)
+    draw.click()
+    assert explorer.z != (-2, 0, 2) and made.sliders[0].value == explorer.z[0]
+    start.click()
+    assert explorer.z == (0, 0, 0)
+
+
+def test_a_decoder_that_fails_in_mid_slide_is_a_message_and_the_last_picture_stays(sliders):
+    made = sliders(lambda z: bands(z) if z[0, 0] < 2 else fails(z), 3, order=[0])
+    before = made.picture.value
+    made.sliders[0].value = 2.5
+    assert "no such layer" in made.problem.value and made.picture.value == before
+    made.sliders[0].value = 1
+    assert made.problem.value == "" and made.picture.value != before
+
+
+def test_in_batch_plain_sliders_leave_the_explorers_player_and_no_widget(monkeypatch):
+    shown = []
+    monkeypatch.setattr("labkit.explorer.sliders.display", lambda item, **_: shown.append(item))
+    opened = set(widget._instances)
+    made = LatentSliders(bands, 3, title="Bands")
+    made._ipython_display_()
+    assert set(widget._instances) == opened
+    assert shown == [made.explorer] and spec_of(made.explorer)["title"] == "Bands"
+    LatentSliders(bands, 0)._ipython_display_()
+    assert 'role="alert"' in shown[1]._repr_mimebundle_()["text/html"]
+
+
+def test_a_batch_run_keeps_no_widget_state_in_the_notebook(monkeypatch, tmp_path):
+    code = """\
+import numpy as np
+from labkit.explorer import LatentExplorer, LatentSliders
+decode = lambda z: np.full((len(z), 2, 2), 0.5)
+explorer = LatentExplorer(decode, 2)
+explorer.z = (1, 2)
+display(explorer)
+LatentSliders(decode, 2)"""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    ran = nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    assert "widgets" not in ran.metadata
+    kinds = [set(output.data) for output in ran.cells[0].outputs]
+    assert kinds == [{"text/html", "text/plain"}] * 2
 
 
 def test_frames_are_kept_in_order_as_they_fit_a_page():
@@ -377,8 +564,11 @@ def test_frames_that_cannot_be_shown_are_a_message(frames, message):
 def test_without_a_kernel_or_in_batch_nothing_is_opened(monkeypatch):
     assert not live.has_frontend()
     explorer = LatentExplorer(bands, 3)
-    explorer._repr_mimebundle_()
-    assert explorer.bridge is None
+    slider = ipywidgets.FloatSlider()
+    joined = ipywidgets.jslink(explorer.latent(0), (slider, "value"))
+    explorer.z = [1, 2, 3]
+    assert explorer.comm is None and spec_of(explorer)["key"] == ""
+    joined.unlink()
     monkeypatch.setattr(live, "get_ipython", lambda: type("Shell", (), {"kernel": object()}))
     assert not live.has_frontend(), "a batch run has no reader"
     monkeypatch.delenv("LABKIT_RUN_DIR")

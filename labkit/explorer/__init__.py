@@ -4,8 +4,9 @@ decoding   a decoder checked at every call: codes in, grey bytes out
 latents    which latents matter most, where they start, how far they go
 network    dense decoders that run in the page
 sheets     stored pictures for pages without a kernel
-live       the kernel's side of the wire, and the script that joins it to the frame
+live       a code as traits, the kernel's side of the wire, and the script that joins it to the frame
 latent     LatentExplorer
+sliders    LatentSliders: the same in plain ipywidgets
 frames     FramePlayer
 
 A cell shows one HTML output: the player in a sandboxed frame (`labkit.player`). It works from
@@ -15,5 +16,6 @@ in JupyterLab, and static in a report or in a notebook opened again without a ke
 
 from labkit.explorer.frames import FramePlayer
 from labkit.explorer.latent import LatentExplorer
+from labkit.explorer.sliders import LatentSliders
 
-__all__ = ["FramePlayer", "LatentExplorer"]
+__all__ = ["FramePlayer", "LatentExplorer", "LatentSliders"]

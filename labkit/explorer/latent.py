@@ -13,14 +13,14 @@ from labkit.explorer.latents import (
     REACH,
     Latents,
     Point,
-    around,
+    center_and_spread,
     check_latent_dim,
     codes_of,
     find_order,
     point_specs,
     rounded,
 )
-from labkit.explorer.live import Bridge, has_frontend
+from labkit.explorer.live import CodeWidget, has_frontend
 from labkit.explorer.network import Network, TooLargeError
 from labkit.explorer.stored import contact_sheets, stored_pictures
 from labkit.player import iframe_html, problem_box
@@ -30,11 +30,18 @@ MOST_CLASSES = 30
 MAP = 9  # decodings a side of a plane that is decoded anew
 
 
-class LatentExplorer:
+class LatentExplorer(CodeWidget):
     """Sliders over a latent space, a plane of any two latents, walks between codes.
 
     With a kernel everything moves freely. Without one, the decoder in the page does the same
     (`network`); else stored pictures serve the plane, each latent alone, and the walks.
+
+    `explorer.z` and `explorer.label` are traits that follow the page and move it:
+
+        explorer.observe(lambda change: print(change.new), "z")
+        link((explorer, "z"), (other, "z"))                  # two decoders, one code
+        jslink(explorer.latent(0), (slider, "value"))        # an ipywidgets FloatSlider
+        explorer.image                                       # what z decodes to, (h, w) in [0, 1]
 
     Args:
         decode: codes (n, D), float32 → images (n, h, w[, 1]) in [0, 1]. With `class_names`
@@ -63,31 +70,32 @@ class LatentExplorer:
         self, decode, latent_dim, *, encode=None, images=None, labels=None, class_names=None,
         network=None, order=None, dims=None, prior="normal", title="Latent explorer", seed=0,
     ):  # fmt: skip
+        super().__init__(key=uuid.uuid4().hex)
         self.title, self.prior, self.note = title, prior, ""
-        self.problem, self.bridge = None, None
         self.rng = np.random.default_rng(seed)
         try:
             self.latent_dim = check_latent_dim(latent_dim)
             self.classes = check_classes(class_names, images, labels)
             self.decoder = Decoder(decode, self.latent_dim, conditional=bool(self.classes))
             self.shape = self.decoder(np.zeros((2, self.latent_dim))).shape[1:]
-            self.look(encode, images, labels, order)
+            self.prepare_latents(encode, images, labels, order)
             self.dims = check_dims(dims, self.latents.order)
             self.network = None if network is None else self.checked(network)
         except ExplorerError as problem:
             self.problem = str(problem)
 
-    def look(self, encode, images, labels, order) -> None:
+    def prepare_latents(self, encode, images, labels, order) -> None:
         """Find out where the latents start and reach, which are active, and where to go."""
         codes = None
         if encode is not None and images is not None:
             conditional = bool(self.classes)
             codes = codes_of(encode, images, labels, self.latent_dim, conditional=conditional)
-        start, spread = around(codes, self.prior, self.latent_dim)
+        start, spread = center_and_spread(codes, self.prior, self.latent_dim)
         unordered = Latents(start, spread, tuple(range(self.latent_dim)))
         found = find_order(order, codes, lambda: self.effect(unordered), self.latent_dim)
         self.latents = Latents(start, spread, found)
         self.points = self.find_points(codes, labels)
+        self.z = start
 
     def effect(self, latents) -> np.ndarray:
         """Mean change of the picture, (D,), between two standard deviations to each side."""
@@ -105,6 +113,19 @@ class LatentExplorer:
             for i, (z, label) in enumerate(zip(codes[:MOST_POINTS], known, strict=False))
         ]
 
+    def go_to_start(self) -> None:
+        """Set `z` to the latents' start: 0 of N(0, I), the mean of the codes."""
+        self.z = self.latents.start
+
+    def go_to_random(self) -> None:
+        """Set `z` to a draw from N(0, I), or around the codes."""
+        self.z = self.latents.draws(np.random.default_rng(), 1)[0]
+
+    def go_to_point(self, i: int) -> None:
+        """Set `z` and `label` to those of test image `i`, from 0 on."""
+        with self.hold_trait_notifications():
+            self.z, self.label = self.points[i].z, self.points[i].label
+
     def checked(self, layers) -> Network | None:
         """The page's decoder, compared with the real one for each class; None if it is too large."""
         try:
@@ -121,24 +142,23 @@ class LatentExplorer:
         return f"LatentExplorer: {self.problem or f'{self.title}, {self.latent_dim} latents'}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/html": self.html(live=has_frontend()), "text/plain": repr(self)}
+
+    def html(self, *, live: bool = True) -> str:
+        """The player, joined to this widget if it is to be live; a message where it cannot be shown."""
         try:
-            made = problem_box("The explorer", self.problem) if self.problem else self.page()
+            if self.problem:
+                return problem_box("The explorer", self.problem)
+            return iframe_html(self.spec(self.key if live else ""), contact_sheets(self), height=620)
         except Exception as error:  # a picture must not stop the notebook
             text = str(error) if isinstance(error, ExplorerError) else error_text(error)
-            made = problem_box("The explorer", text)
-        return {"text/html": made, "text/plain": repr(self)}
+            return problem_box("The explorer", text)
 
-    def page(self) -> str:
-        """The player as HTML, joined to the kernel where a person may be looking."""
-        if self.bridge is None and has_frontend():
-            self.bridge = Bridge(self.decoder, uuid.uuid4().hex)
-        return iframe_html(self.spec(), contact_sheets(self), height=620)
-
-    def spec(self) -> dict[str, Any]:
+    def spec(self, key: str) -> dict[str, Any]:
         """What the page is told: see `labkit/player/latent.js`, which reads it."""
         latents = self.latents
         spec = {
-            "kind": "latent", "title": self.title, "key": self.bridge.key if self.bridge else "",
+            "kind": "latent", "title": self.title, "key": key,
             "dim": self.latent_dim, "shape": list(self.shape), "classes": self.classes or None,
             "prior": self.prior, "reach": REACH, "order": list(latents.order),
             "start": rounded(latents.start), "spread": rounded(latents.spread), "note": self.note,

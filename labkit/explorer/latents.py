@@ -80,7 +80,7 @@ def codes_of(encode, images, labels, latent_dim: int, *, conditional: bool) -> n
     return codes
 
 
-def around(codes, prior: str, latent_dim: int):
+def center_and_spread(codes, prior: str, latent_dim: int):
     """Start and spread (D,): those of N(0, I), or mean and standard deviation of the codes."""
     if prior not in PRIORS:
         raise ExplorerError(f"prior is {prior!r}; one of {', '.join(PRIORS)} was expected.")

@@ -89,6 +89,15 @@ def webp(picture, quality: int) -> bytes:
     return buffer.getvalue()
 
 
+def png(picture, side: int = 280) -> bytes:
+    """A grey picture (h, w) in [0, 1] as PNG, its pixels magnified until it has about `side`."""
+    times = max(1, side // max(picture.shape))
+    grey = np.rint(255 * picture).astype("uint8").repeat(times, 0).repeat(times, 1)
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "png", compress_level=1)
+    return buffer.getvalue()
+
+
 def data_uri(coded: bytes) -> str:
     """WebP as a data URI."""
     return "data:image/webp;base64," + base64.b64encode(coded).decode("ascii")

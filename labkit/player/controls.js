@@ -70,6 +70,7 @@ class Controls {
   }
 
   showMode(mode) {
+    this.modes.set(mode);
     this.panels.forEach((panel, i) => { panel.hidden = i !== mode; });
   }
 

@@ -19,7 +19,7 @@ class LatentPlayer {
     const views = make("div", { className: "views" }, this.view.element, ...(this.pad ? [this.pad.element] : []));
     document.body.append(make("main", {}, make("h1", {}, spec.title),
       make("div", { className: "columns" }, views, this.controls.element), this.status));
-    this.kernel = new Kernel((last) => this.sourceChanged(last));
+    this.kernel = new Kernel(() => this.sourceChanged(), (code) => this.follow(code));
     this.controls.showMode(0);
     this.sourceChanged();
     setInterval(() => this.showStatus(), 500);
@@ -56,7 +56,7 @@ class LatentPlayer {
   setLabel(label) {
     this.state.label = label;
     if (!this.free && !["plane", "strip", "start"].includes(this.state.track?.kind)) this.goToStart();
-    else this.show();
+    else this.goTo(this.state.z, this.state.track);
   }
 
   setT(t) { this.state.t = t; this.walk(); }
@@ -93,13 +93,22 @@ class LatentPlayer {
   goTo(z, track) {
     Object.assign(this.state, { z, track });
     this.show();
+    this.kernel?.moved(z, this.state.label);
+  }
+
+  /** The code was moved elsewhere: in the kernel, by a widget, in another copy of this player. */
+  follow({ z, label }) {
+    const same = label === this.state.label && z.every((v, i) => Math.fround(v) === this.state.z[i]);
+    if (same) return;
+    Object.assign(this.state, { z: Float32Array.from(z), label, mode: 0, track: { kind: "free" } });
+    this.controls.showMode(0);
+    this.show();
   }
 
   // ---- showing it --------------------------------------------------------------------------
 
-  /** The kernel came, with the code it was last asked for, or it went. */
-  sourceChanged(last) {
-    if (last) Object.assign(this.state, { z: Float32Array.from(last.z), label: last.label });
+  /** The kernel came, or it went. */
+  sourceChanged() {
     this.error = null;
     this.pad?.renew();
     this.controls.enable();

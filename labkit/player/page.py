@@ -78,6 +78,17 @@ def iframe_html(spec: dict[str, Any], sheets: list[tuple[str, str]], height: int
     return made.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
+def stand_in(made: str) -> str:
+    """A player for when the widget that was displayed just before it, of class labkit-sliders, is gone.
+
+    JupyterLab keeps the two as neighbours among a cell's outputs. While the widget lives, the
+    player is hidden; else what JupyterLab says in the widget's place ("model not found") is.
+    """
+    output, live, spare = ".jp-OutputArea-child", ":has(.labkit-sliders)", ":has(.labkit-stand-in)"
+    hidden = f"{output}{live} + {output}{spare}, {output}:not({live}):has(+ {output} .labkit-stand-in)"
+    return f'<div class="labkit-stand-in"><style>{hidden} {{ display: none; }}</style>{made}</div>'
+
+
 def problem_box(what: str, problem: str) -> str:
     """A message in place of a player that cannot be shown."""
     return (

@@ -138,8 +138,9 @@ class Stored {
 
 /** The kernel, reached through the page around this frame. One request at a time, the latest wins. */
 class Kernel {
-  constructor(onChange) {
-    Object.assign(this, { live: false, serial: 0, waiting: null, next: new Map(), onChange });
+  /** `onChange()`: it came or went. `onGo({ z, label })`: the code is to be gone to. */
+  constructor(onChange, onGo) {
+    Object.assign(this, { live: false, serial: 0, waiting: null, next: new Map(), onChange, onGo });
     if (!spec.key) return;
     addEventListener("message", (event) => event.source === parent && this.hear(event.data));
     parent.postMessage({ labkit: spec.key, hello: true }, "*");
@@ -152,14 +153,22 @@ class Kernel {
       this.live = message.live;
       this.waiting = null;
       this.next.clear();
-      this.onChange(message.last);
+      this.onChange();
     }
+    if (message.go && this.live) this.onGo(message.go);
     if (message.answer && message.answer.serial === this.waiting?.serial) {
       const { use } = this.waiting;
       this.waiting = null;
       use(message.answer);
       this.send();
     }
+  }
+
+  /** Say that the reader moved the code; its digits are those of single precision. */
+  moved(z, label) {
+    if (!this.live) return;
+    const short = Array.from(z, (v) => Number(v.toPrecision(7)));
+    parent.postMessage({ labkit: spec.key, moved: { z: short, label } }, "*");
   }
 
   /** Ask for the pictures of codes; an older question of the same kind is forgotten. */

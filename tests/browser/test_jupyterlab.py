@@ -27,6 +27,43 @@ from labkit.explorer import LatentExplorer
 def decode(z):
     return np.clip(0.5 + np.repeat(np.stack([z[:, 0], z[:, 1]], 1)[:, None], 2, axis=1) / 10, 0, 1)
 LatentExplorer(decode, 2, title="Two grey columns")"""
+# An explorer with an ipywidgets slider joined in the page, a label that Python writes, and a button
+# by which Python moves the code; then the same explorer in a box of widgets.
+LINKED = """\
+import ipywidgets as widgets
+explorer = LatentExplorer(decode, 2, title="Two grey columns")
+mine, seen = widgets.FloatSlider(min=-3, max=3, step=0.01, description="mine"), widgets.Label()
+widgets.jslink(explorer.latent(0), (mine, "value"))
+def say(change):
+    seen.value = f"z = {change.new}, {explorer.image[0].round(2)}"
+explorer.observe(say, "z")
+to_python = widgets.Button(description="Python moves")
+to_python.on_click(lambda _: setattr(explorer, "z", (-3, 1.5)))
+display(mine, seen, to_python)
+explorer"""
+SLIDERS = """\
+from labkit.explorer import LatentSliders
+import ipywidgets as widgets
+import time
+decoded = []
+def slow(z):
+    decoded.append(len(z))
+    time.sleep(0.1)
+    return decode(z)
+sliders = LatentSliders(slow, 2, title="Plain sliders")
+seen, back = widgets.Label(), widgets.Button(description="Python moves")
+sliders.explorer.observe(lambda change: setattr(seen, "value", f"z = {change.new} after {len(decoded)}"), "z")
+back.on_click(lambda _: setattr(sliders.explorer, "z", (-3, 1.5)))
+decoded.clear()
+sliders"""
+# What notebook 01 asks a student for: a slider of her own.
+FIVE_LINES = """\
+import matplotlib.pyplot as plt
+from ipywidgets import interact
+def show(z1=(-3.0, 3.0), z2=(-3.0, 3.0)):
+    plt.figure(figsize=(2, 2)).gca().imshow(decode(np.array([[z1, z2]]))[0], cmap="gray", vmin=0, vmax=1)
+    plt.show()
+interact(show)"""
 RIGHT_END = [0.8, 0.5]  # of the picture's columns when latent 1 is 3 and latent 2 is 0
 
 
@@ -41,6 +78,14 @@ def lab(tmp_path_factory):
     cells.append(nbformat.v4.new_code_cell("LatentExplorer(decode, 0)"))
     cells.append(nbformat.v4.new_code_cell("print('the notebook', 'goes on')"))
     for name in ("demo.ipynb", "restart.ipynb"):
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / name)
+    setup = CODE.rpartition("\n")[0]
+    for name, codes in {
+        "linked.ipynb": (setup, LINKED, "widgets.VBox([LatentExplorer(decode, 2, title='In a box')])"),
+        "sliders.ipynb": (setup, SLIDERS, "display(seen, back)"),
+        "interact.ipynb": (setup, FIVE_LINES),
+    }.items():
+        cells = [nbformat.v4.new_code_cell(code) for code in codes]
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / name)
     state = {name: str(folder / name) for name in ("config", "data", "runtime")}
     away = ("LABKIT_RUN_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH")
@@ -142,12 +187,23 @@ def becomes(read, expected, seconds=20):
 
 def drag_to_the_end(page, frame, name):
     """Drag a slider's thumb with the mouse, from its middle past its right end, in many small moves."""
-    box = frame.get_by_role("slider", name=name, exact=True).bounding_box()
+    drag(page, frame.get_by_role("slider", name=name, exact=True))
+
+
+def drag(page, slider, to=1.0, start=0.5):
+    """Drag with the mouse from one share of an element's width to past another, in many small moves."""
+    box = slider.bounding_box()
     y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] / 2, y)
+    page.mouse.move(box["x"] + start * box["width"], y)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] + 5, y, steps=40)
+    page.mouse.move(box["x"] + to * box["width"] + (5 if to > 0.5 else -5), y, steps=40)
     page.mouse.up()
+
+
+def widget_slider(page, name):
+    """The track of an ipywidgets slider in the notebook."""
+    row = page.locator(".widget-slider").filter(has_text=re.compile(rf"^{name}"))
+    return row.locator(".slider-container, .noUi-target").first
 
 
 def test_an_explorer_is_live_with_a_kernel_and_works_without_one(notebook, lab, at_rest):
@@ -180,6 +236,93 @@ def test_an_explorer_is_live_with_a_kernel_and_works_without_one(notebook, lab, 
 
 def wait_until_saved(path):
     becomes(lambda: "labkit-player" in path.read_text(), True)
+
+
+def test_explorer_python_and_a_widget_slider_follow_one_another(notebook, at_rest):
+    page = notebook("linked.ipynb")
+    menu(page, "Run", "Run All Cells")
+    frame = page.frame_locator('iframe[title="Two grey columns"]')
+    frame.get_by_text("Live: the kernel decodes").wait_for(timeout=PATIENCE)
+    boxed = page.frame_locator('iframe[title="In a box"]')
+    boxed.get_by_text("Live: the kernel decodes").wait_for(timeout=PATIENCE)
+    at_rest(page)
+    # The page moves; the widget, and what Python observes, follow.
+    drag_to_the_end(page, frame, "latent 1")
+    becomes(lambda: columns(frame), RIGHT_END)
+    page.get_by_text("z = (3.0, 0.0), [0.8 0.5]").wait_for()
+    handle = widget_slider(page, "mine").locator(".noUi-handle")
+    becomes(lambda: handle.get_attribute("aria-valuenow"), "3.0")
+    # The widget moves; the page and Python follow.
+    drag(page, widget_slider(page, "mine"), to=0, start=1)
+    becomes(lambda: columns(frame), [0.2, 0.5])
+    page.get_by_text("z = (-3.0, 0.0), [0.2 0.5]").wait_for()
+    # Python moves; page and widget follow.
+    page.get_by_role("button", name="Python moves").click()
+    becomes(lambda: columns(frame), [0.2, 0.65])
+    becomes(lambda: frame.get_by_role("slider", name="latent 2", exact=True).input_value(), "1.5")
+
+
+def test_plain_sliders_move_the_picture_and_the_code_and_leave_the_player(notebook, lab, at_rest):
+    address, folder = lab
+    page = notebook("sliders.ipynb")
+    menu(page, "Run", "Run All Cells")
+    picture = page.locator(".labkit-sliders img")
+    picture.wait_for(timeout=PATIENCE)
+    assert page.locator(".labkit-stand-in").is_hidden(), "the player waits for its turn"
+    before = picture.get_attribute("src")
+    drag(page, widget_slider(page, "latent 1"))
+    said = page.get_by_text(re.compile(r"z = \(3\.0, 0\.0\) after \d+"))
+    said.wait_for()
+    assert int(said.text_content().split()[-1]) < 20, (
+        "of 40 moves only those were decoded that the kernel had time for"
+    )
+    becomes(lambda: shades(picture), RIGHT_END)
+    assert picture.get_attribute("src") != before
+    # Python moves the code: the sliders and the picture follow.
+    page.get_by_role("button", name="Python moves").click()
+    becomes(lambda: shades(picture), [0.2, 0.65])
+    becomes(
+        lambda: widget_slider(page, "latent 1").locator(".noUi-handle").get_attribute("aria-valuenow"), "-3.0"
+    )
+    page.get_by_role("button", name="back to the start").click()
+    becomes(lambda: shades(picture), [0.5, 0.5])
+    page.get_by_label("go to").select_option("random draw 3")
+    z = LatentExplorer(lambda z: np.zeros((len(z), 2, 2)), 2).points[2].z
+    becomes(lambda: shades(picture), [*(0.5 + z / 10)])
+    # A page that is loaded anew finds the sliders again; without the kernel the player stands there.
+    menu(page, "File", "Save Notebook")
+    wait_until_saved(folder / "sliders.ipynb")
+    page = notebook("sliders.ipynb")
+    picture.wait_for(timeout=PATIENCE)
+    assert page.locator(".labkit-stand-in").is_hidden()
+    end_kernels(address)
+    page = notebook("sliders.ipynb")
+    frame = page.frame_locator('iframe[title="Plain sliders"]')
+    frame.get_by_text("No kernel here").wait_for(timeout=PATIENCE)
+    at_rest(page)
+    drag_to_the_end(page, frame, "latent 1")
+    becomes(lambda: columns(frame), RIGHT_END)
+    area = page.locator(".jp-OutputArea").filter(has=page.locator(".labkit-stand-in"))
+    assert "widget" not in area.inner_text(), "JupyterLab's word on a model that is gone is hidden"
+
+
+def shades(picture):
+    """Grey values of the left and the right end of an image element."""
+    read = """async image => { await image.decode(); const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+      const context = canvas.getContext("2d"); context.drawImage(image, 0, 0);
+      return [1, canvas.width - 1].map(x => context.getImageData(x, 1, 1, 1).data[0] / 255); }"""
+    return pytest.approx(picture.evaluate(read), abs=0.02)
+
+
+def test_a_student_builds_a_slider_of_her_own_in_five_lines(notebook):
+    page = notebook("interact.ipynb")
+    menu(page, "Run", "Run All Cells")
+    image = page.locator(".widget-interact img")
+    image.wait_for(timeout=PATIENCE)
+    before = image.get_attribute("src")
+    drag(page, widget_slider(page, "z1"))
+    becomes(lambda: image.count() and image.get_attribute("src") != before, True)
 
 
 def test_a_restarted_kernel_is_told_from_a_live_one(notebook):
