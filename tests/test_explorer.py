@@ -21,12 +21,12 @@ from PIL import Image
 from traitlets import TraitError
 
 from labkit import models
-from labkit.config import ROOT
 from labkit.explorer import FramePlayer, LatentExplorer, LatentSliders, live, sheets
 from labkit.explorer.decoding import Decoder, ExplorerError
 from labkit.explorer.latents import Latents
 from labkit.explorer.network import Network
 from labkit.latent import interpolate
+from labkit.project import ROOT
 
 RNG = np.random.default_rng(0)
 LAYERS = [

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from labkit import player
-from labkit.config import ROOT
+from labkit.project import ROOT
 
 REPORTS = sorted((ROOT / "reports").glob("*/report.ipynb"))
 PICTURE = "data:image/webp;base64,UklGRg=="

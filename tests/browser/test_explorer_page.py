@@ -5,13 +5,13 @@ import re
 import nbformat
 import numpy as np
 import pytest
+from labkit.reports.publish import publish
 
 from labkit import models
-from labkit.config import ROOT
 from labkit.explorer import FramePlayer, LatentExplorer
 from labkit.latent import slerp
 from labkit.player import refreshed
-from labkit.reports.publish import publish
+from labkit.project import ROOT
 from labkit.reports.record import RunRecord
 
 pytestmark = pytest.mark.browser
