@@ -4,8 +4,11 @@ import nbformat
 import pytest
 
 from labkit import config, project
+from labkit.claims import Claim
 from labkit.parameters import ConfigError
+from labkit.reports import handouts
 from labkit.reports.handouts import checklist, requirement_ids, requirements
+from labkit.reports.judged import Judged
 
 NOTEBOOKS = {
     "01_vae_mnist",
@@ -45,21 +48,73 @@ def lab_notebook(*cells):
     return nbformat.v4.new_notebook(cells=made)
 
 
-def test_a_requirement_is_met_when_all_its_code_cells_ran():
+def states_of(notebook, judged=()):
+    checks, warnings = checklist(notebook, "02_vae_to_gan", judged)
+    assert not warnings
+    return {check.requirement.id: check.state for check in checks}
+
+
+def test_a_tag_is_an_answer_to_be_read_and_no_tick():
     notebook = lab_notebook(
         ("markdown", "lab1.8", None), ("code", "lab1.8", "ran"), ("code", "lab1.9", "ran"),
         ("code", "lab1.9", "not run"), ("markdown", "lab1.12", None),
     )  # fmt: skip
-    checks, warnings = checklist(notebook, "02_vae_to_gan")
-    states = {check.requirement.id: check.state for check in checks}
-    assert states == {
-        "lab1.8": "met",
+    assert states_of(notebook) == {
+        "lab1.8": "answered",
         "lab1.9": "not run",
-        "lab1.10": "not met",
-        "lab1.11": "not met",
-        "lab1.12": "met",
+        "lab1.10": "unanswered",
+        "lab1.11": "unanswered",
+        "lab1.12": "answered",
     }
-    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["holds"], "checked"),
+        (["holds", "fails"], "failed"),
+        (["holds", "too short"], "answered"),
+        ([], "answered"),
+    ],
+)
+def test_only_claims_that_hold_are_a_tick(states, expected):
+    claim = Claim("02.x", "It is so.", answers=("lab1.8",))
+    judged = [Judged(claim, state, "") for state in states]
+    assert states_of(lab_notebook(("code", "lab1.8", "ran")), judged)["lab1.8"] == expected
+
+
+@pytest.fixture
+def original(tmp_path, monkeypatch):
+    """labkit's own notebook of lab 02, with an answer to lab1.8."""
+    own = V4.new_markdown_cell(ANSWER, metadata={"tags": ["handout:lab1.8"]})
+    nbformat.write(V4.new_notebook(cells=[own]), tmp_path / "02_vae_to_gan.ipynb")
+    monkeypatch.setattr(handouts, "own_notebooks", lambda: tmp_path)
+    return tmp_path
+
+
+V4 = nbformat.v4
+ANSWER = (
+    "**Answer.** The decoder maps a latent to an image, and so does a generator; its FCD is "
+    "<!--=lab02.fcd:.1f-->23.3<!---->.\n\nMore about it."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "differs"),
+    [
+        (ANSWER, "answered", False),
+        (ANSWER.replace("23.3", "24.1"), "answered", False),  # a pinned number was renewed
+        (ANSWER.replace("More about it.", "Less."), "answered", False),
+        (ANSWER.replace("so does a generator", "a generator does not do that"), "answered", True),
+        ("TODO: ask a friend", "unanswered", True),
+        ("**Answer.** TODO", "unanswered", True),
+    ],
+)
+def test_an_answer_is_compared_with_the_original_and_an_empty_one_is_none(original, text, state, differs):
+    cell = V4.new_markdown_cell(text, metadata={"tags": ["handout:lab1.8"]})
+    checks, _ = checklist(V4.new_notebook(cells=[cell]), "02_vae_to_gan")
+    (check,) = [check for check in checks if check.requirement.id == "lab1.8"]
+    assert (check.state, check.differs) == (state, differs)
 
 
 def test_a_tag_that_no_handout_knows_is_a_warning():

@@ -163,12 +163,14 @@ def test_ids_are_unique_and_every_link_into_the_page_arrives(page):
     assert [a.text for a in page.select(".contents .level-2 a")] == ["Loss", "Result", "Loss"]
 
 
-def test_the_checklist_says_which_requirement_is_met_and_where(page):
+def test_the_checklist_says_which_requirement_is_answered_and_where(page):
     item = page.find(id="requirement-lab1.1")
-    assert item["class"] == ["met"] and "Met in Deep: cell 3" in " ".join(item.text.split())
+    assert item["class"] == ["answered"] and "Answered, to be read, in Deep: cell 3" in " ".join(
+        item.text.split()
+    )
     cell = page.find(id=item.find("a")["href"][1:])
     assert cell.select_one(".meets a")["href"] == "#requirement-lab1.1"
-    assert "Not met" in page.find(id="requirement-lab1.2").text
+    assert "Not answered" in page.find(id="requirement-lab1.2").text
     assert page.find(id="requirement-lab1.8") is None, "of another notebook"
 
 

@@ -10,7 +10,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import pass_context
+from markupsafe import Markup
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
@@ -25,8 +26,10 @@ from labkit import player
 from labkit.project import notebooks_dir
 from labkit.reports import tables
 from labkit.reports.handouts import checklist, requirement_ids
+from labkit.reports.judged import judge_claims
 from labkit.reports.mathml import DISPLAYED, MathError, to_mathml
-from labkit.reports.notebook import BANNER, INJECTED, anchor, slug, tags
+from labkit.reports.notebook import BANNER, INJECTED, anchor, cell_title, slug, tags
+from labkit.reports.pins import PIN, value_at, with_local, with_minutes
 from labkit.reports.record import RunRecord
 
 Ways = Sequence[tuple[str, str, str]]
@@ -34,7 +37,8 @@ TEMPLATE = Path(__file__).parent / "template"
 MOST_BYTES = 5_000_000
 PICTURES = ["image/svg+xml", "image/png", "image/jpeg"]
 PRIORITY = ["text/html", "text/markdown", "text/latex", *PICTURES, "text/plain"]
-PAGE_IDS = {"main", "at-a-glance", "requirements", "provenance", "notebook", "code-switch", "lightbox"}
+PREDICT = "**Predict.**"  # a question before a main figure
+PAGE_IDS = {"main", "answers", "claims", "at-a-glance", "requirements", "provenance", "notebook", "code-switch", "lightbox"}
 OUTSIDE = re.compile(r"\s*(https?:)?//", re.IGNORECASE)
 
 
@@ -134,6 +138,7 @@ class CellsExporter(HTMLExporter):
             "latex2html": self.latex2html,
             "image": self.image,
             "anchor": anchor,
+            "cell_title": cell_title,
             "requirement_ids": requirement_ids,
             "duration": tables.duration,
         }.items()
@@ -148,6 +153,11 @@ class CellsExporter(HTMLExporter):
         )
         made = MarkdownWithMath(renderer=renderer).render(source)
         return made.replace("<table>", f"{FRAME}<table>").replace("</table>", "</table></div>")
+
+    def fragment(self, source: str) -> str:
+        """A piece of Markdown as HTML, outside of any cell."""
+        renderer = Renderer(self.notes)
+        return MarkdownWithMath(renderer=renderer).render(source)
 
     @pass_context
     def latex2html(self, context, source):
@@ -176,7 +186,7 @@ class CellsExporter(HTMLExporter):
 def render_bare(record: RunRecord, ways: Ways = ()) -> str:
     """The page of a run whose notebook cannot be shown: status, error and provenance only."""
     page = environment().get_template("page.html.j2")
-    parts = {"cells": "", "headings": [], "checks": [], "metric_tables": []}
+    parts = {"cells": "", "headings": [], "checks": [], "metric_tables": [], "claims": judge_claims(record)}
     return page.render(record=record, ways=ways, warnings=record.warnings, **parts, **page_frame())
 
 
@@ -187,14 +197,14 @@ def render(
 
     `ways` lead to other pages: (relation, name, address) each.
     """
-    notes = Notes()
-    checks, warnings = checklist(notebook, record.lab)
-    shown = notebook.copy()
-    shown.metadata = notebook.metadata.copy()
-    shown.metadata.pop("widgets", None)  # with it nbconvert would load the widgets' code from outside
-    shown.cells = [cell for cell in notebook.cells if BANNER not in tags(cell)]
+    notes, claims = Notes(), judge_claims(record)
+    checks, warnings = checklist(notebook, record.lab, claims)
+    exporter = CellsExporter(notes)
     resources = {"metadata": {"path": str(notebooks_dir())}, "injected": INJECTED}
-    cells, _ = CellsExporter(notes).from_notebook_node(shown, resources)
+    shown = shown_notebook(notebook, record, metrics)
+    cells, _ = exporter.from_notebook_node(shown, resources)
+    own_values = local_values(record, metrics)
+    answers = [(check, Markup(exporter.fragment(own_values(check.answer)))) for check in checks if check.answer]
     page = environment().get_template("page.html.j2")
     warnings = [w for w in dict.fromkeys(warnings + notes.warnings) if w not in record.warnings]
     made = page.render(
@@ -203,6 +213,9 @@ def render(
         cells=cells,
         headings=notes.headings,
         checks=checks,
+        answers=answers,
+        claims=claims,
+        about_published=about_published(notebook, record),
         warnings=record.warnings + warnings,
         metric_tables=tables.metric_tables(metrics),
         **page_frame(),
@@ -212,6 +225,36 @@ def render(
             f"The page is {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:g} MB. Make its figures smaller."
         )
     return made, warnings
+
+
+def local_values(record: RunRecord, metrics: dict[str, Any]) -> Callable[[str], str]:
+    """A function that puts this run's own value behind each pinned number that differs from it."""
+    found = with_minutes(metrics, {"seconds": record.seconds})
+    return lambda text: with_local(text, lambda lab, keys: value_at(found, keys), record.lab)
+
+
+def shown_notebook(notebook, record: RunRecord, metrics: dict[str, Any]):
+    """A copy of the notebook as the page shows it."""
+    own_values = local_values(record, metrics)
+    shown = notebook.copy()
+    shown.metadata = notebook.metadata.copy()
+    shown.metadata.pop("widgets", None)  # with it nbconvert would load the widgets' code from outside
+    shown.cells = [cell.copy() for cell in notebook.cells if BANNER not in tags(cell)]
+    asked = False
+    for cell in shown.cells:
+        if cell.cell_type == "markdown":
+            asked = PREDICT in cell.source
+            cell.source = own_values(cell.source)
+        elif asked and any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            cell.metadata = {**cell.metadata, "main_figure": True}
+            asked = False
+    return shown
+
+
+def about_published(notebook, record: RunRecord) -> bool:
+    """Whether the page has pinned numbers, and they are of another run than this one."""
+    pinned = any(PIN.search(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    return pinned and (record.profile != "full" or bool(record.departures))
 
 
 def page_frame() -> dict[str, Any]:

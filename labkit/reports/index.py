@@ -14,6 +14,8 @@ from labkit.reports import tables
 from labkit.reports.about import About, about_labs
 from labkit.reports.files import read_json, write_atomically
 from labkit.reports.html import environment, page_frame
+from labkit.reports.judged import Judged, judge_claims
+from labkit.reports.record import RunRecord
 from labkit.reports.ways import address, published_beside, published_page
 
 MOST_FIGURES = 4
@@ -48,9 +50,18 @@ def read_entry(folder: Path, out: Path, about: dict[str, About]) -> dict[str, An
         "question": lab.question,
         "failed": read_json(folder / "failed" / "run.json"),
         "published": published_page(record["lab"], out),
+        "claims": claims_in(record),
         "headline": headline(read_json(folder / "metrics.json") or {}, lab),
         "thumbnail": thumbnail(folder / "figures", lab.thumbnail),
     }
+
+
+def claims_in(record: dict[str, Any]) -> list[Judged]:
+    """The claims in a run.json; none where it cannot be read."""
+    try:
+        return judge_claims(RunRecord.from_json(record))
+    except ValueError:
+        return []
 
 
 def headline(metrics: dict[str, Any], lab: About) -> list[tuple[str, str]]:

@@ -73,6 +73,12 @@ def outline(notebook) -> list[CodeCell]:
     return found
 
 
+def cell_title(cell) -> str:
+    """The name in a folded cell's first line, "# @title The data, drawn"; empty without one."""
+    found = re.match(r"#\s*@title\s+(.+)", cell.source)
+    return found[1].strip() if found else ""
+
+
 def anchor(cell) -> str:
     """The id that a cell has on the page."""
     return f"cell-{cell.id}"
