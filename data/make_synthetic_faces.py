@@ -14,11 +14,12 @@ import numpy as np
 import scipy.io
 
 from labkit.data.faces import read_faces
+from labkit.data.places import MINI
 from labkit.data.synthetic_faces import EXPRESSIONS, draw_factors, render_all
-from labkit.project import ROOT, replacing
+from labkit.project import replacing
 
 SUBJECTS, PER_EXPRESSION, SEED = 60, 3, 5
-PATH = ROOT / "data" / "mini" / "faces" / "synthetic-faces.mat"
+PATH = MINI / "faces" / "synthetic-faces.mat"
 ABOUT = "Rendered faces of no real person, made by labkit: data/make_synthetic_faces.py. CC0."
 
 

@@ -414,7 +414,7 @@ def test_making_the_subset_again_gives_the_same_bytes(world, monkeypatch):
     )
     make_mini = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make_mini)
-    monkeypatch.setattr(make_mini, "ROOT", world / "made")
+    monkeypatch.setattr(places, "MINI", world / "made")
     monkeypatch.setattr(make_mini, "PER_CLASS", {"train": 1, "test": 1})
     for name, content, folder in (("mnist", WHOLE, "mnist"), ("fashion_mnist", OTHER, "fashion-mnist")):
         write(world / "cache" / folder, content)
@@ -424,7 +424,7 @@ def test_making_the_subset_again_gives_the_same_bytes(world, monkeypatch):
         make_mini.main()
         made.append({path.name: path.read_bytes() for path in sorted((world / "made").rglob("mnist/*.gz"))})
     assert made[0] == made[1] and len(made[0]) == 4
-    labels = idx.read_bytes(world / "made" / "data" / "mini" / "mnist" / f"{FILES['y_train']}.gz")
+    labels = idx.read_bytes(world / "made" / "mnist" / f"{FILES['y_train']}.gz")
     assert_array_equal(idx.parse_idx(labels, "labels", idx.LABELS), np.arange(10))
 
 

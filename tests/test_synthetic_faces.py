@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from labkit.data import synthetic_faces
+from labkit.data import places, synthetic_faces
 from labkit.data.face_sources import SYNTHETIC
 from labkit.data.faces import read_faces
 from labkit.data.synthetic_faces import (
@@ -22,7 +22,7 @@ from labkit.data.synthetic_faces import (
 )  # fmt: skip
 from labkit.project import ROOT
 
-BUNDLED = ROOT / "data" / "mini" / "faces" / "synthetic-faces.mat"
+BUNDLED = places.MINI / "faces" / "synthetic-faces.mat"
 MIDDLE = {name: sum(ends) / 2 for name, ends in (IDENTITY | CIRCUMSTANCES).items()}
 FRONT = MIDDLE | {"yaw": 0.0, "pitch": 0.0, "light_azimuth": 0.0, "intensity": 1.0}
 
