@@ -70,12 +70,12 @@ def layer_steps(model) -> list[Step]:
         if isinstance(layer, layers.InputLayer):
             shape, parameters, rule = tuple(layer.batch_shape[1:]), 0, "given"
         else:
-            shape, parameters, rule = follow(layer, shape)
+            shape, parameters, rule = layer_step(layer, shape)
         steps.append(Step(layer.name, type(layer).__name__, shape, parameters, rule))
     return steps
 
 
-def follow(layer, shape):
+def layer_step(layer, shape):
     """Shape after a layer, its parameters, and both in words. Raises ValueError for unknown kinds."""
     if isinstance(layer, layers.Dense):
         return dense_step(layer, shape)

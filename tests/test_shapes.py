@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from labkit.models import conv_discriminator, conv_generator, dense_encoder
-from labkit.models.arithmetic import conv_size, layer_steps, transposed_size
+from labkit.models.shapes import conv_size, layer_steps, transposed_size
 
 SIZES = {"size": st.integers(4, 33), "kernel": st.integers(1, 7), "stride": st.integers(1, 4)}
 PADDINGS = st.sampled_from(["same", "valid"])
