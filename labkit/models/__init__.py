@@ -11,7 +11,7 @@ from labkit.models.dense_gan import dense_discriminator, dense_generator
 from labkit.models.dense_weights import dense_layers
 from labkit.models.gan import GAN, gradient_penalty
 from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
-from labkit.models.shapes import conv_size, layer_steps, transposed_size
+from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Autoencoder",
     "AveragedGenerator",
     "Sampling",
+    "arithmetic_table",
     "conv_decoder",
     "conv_discriminator",
     "conv_encoder",
@@ -37,6 +38,7 @@ __all__ = [
     "gradient_penalty",
     "in_batches",
     "layer_steps",
+    "multiplications",
     "pooled_discriminator",
     "pooled_encoder",
     "reparameterize",
