@@ -198,7 +198,7 @@ def critic_generator_loss(fake_scores):
     return sum_per_image(-fake_scores)
 
 
-# Name of a GAN's loss → (discriminator's, generator's).
+# Name of a GAN's loss → (discriminator's, generator's). To add one, see CONTRIBUTING.md.
 GAN_LOSSES = {
     "non_saturating": (cross_entropy_discriminator_loss, non_saturating_generator_loss),
     "minimax": (cross_entropy_discriminator_loss, minimax_generator_loss),
@@ -206,3 +206,5 @@ GAN_LOSSES = {
     "hinge": (hinge_discriminator_loss, critic_generator_loss),
     "wasserstein": (wasserstein_discriminator_loss, critic_generator_loss),
 }
+# Those under which the discriminator's output is a logit, so that its sigmoid is a probability.
+LOGIT_LOSSES = ("non_saturating", "minimax")

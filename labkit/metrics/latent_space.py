@@ -55,7 +55,7 @@ class Roughness(NamedTuple):
     """How images change along paths: mean distance of neighbours, and its spread as a share of the mean.
 
     The spread is the standard deviation along a path over the path's mean; 0 where every step
-    is equally long.
+    is equally long, as where nothing changes at all.
     """
 
     step: float
@@ -70,7 +70,7 @@ def roughness(images, steps) -> Roughness:
         steps: images on a path, at least 3.
 
     Raises:
-        ValueError: images that do not make up whole paths, or a path on which nothing changes.
+        ValueError: images that do not make up whole paths.
     """
     if steps < 3 or len(images) == 0 or len(images) % steps:
         raise ValueError(
@@ -79,9 +79,8 @@ def roughness(images, steps) -> Roughness:
     paths = np.asarray(images, dtype="float64").reshape(-1, steps, np.size(images[0]))
     sizes = np.linalg.norm(np.diff(paths, axis=1), axis=-1)  # (paths, steps − 1)
     means = sizes.mean(axis=1)
-    if not means.all():
-        raise ValueError("on one of the paths all images are equal; it has no steps")
-    return Roughness(float(means.mean()), float((sizes.std(axis=1) / means).mean()))
+    spreads = np.divide(sizes.std(axis=1), means, out=np.zeros_like(means), where=means > 0)
+    return Roughness(float(means.mean()), float(spreads.mean()))
 
 
 def slant(images) -> np.ndarray:
