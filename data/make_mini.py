@@ -12,10 +12,11 @@ import zlib
 
 import numpy as np
 
+from labkit.data import places
 from labkit.data.catalogue import FILES, SETS
 from labkit.data.idx import sha256, to_idx
 from labkit.data.sources import find
-from labkit.project import ROOT, replacing
+from labkit.project import replacing
 
 PER_CLASS = {"train": 1000, "test": 200}
 
@@ -31,7 +32,7 @@ def main() -> None:
         if len(found.train.images) != image_set.whole.n_train:
             raise SystemExit(f"{image_set.name}: the whole set is needed, found {found.source}")
         images = {"train": found.train, "test": found.test}
-        folder = ROOT / "data" / "mini" / image_set.folders[0]
+        folder = places.MINI / image_set.folders[0]
         folder.mkdir(parents=True, exist_ok=True)
         for array, name in FILES.items():
             kind, part = array.split("_")

@@ -1,6 +1,6 @@
 """Make data/mini/faces/synthetic-faces.mat, the faces that come with the project.
 
-They are rendered (`labkit.data.synthetic_faces`) and show no one. Running it again gives the
+They are rendered (`labkit.data.faces.synthetic`) and show no one. Running it again gives the
 same bytes with the same versions of NumPy and SciPy.
 
     python data/make_synthetic_faces.py
@@ -13,12 +13,13 @@ import io
 import numpy as np
 import scipy.io
 
-from labkit.data.faces import read_faces
-from labkit.data.synthetic_faces import EXPRESSIONS, draw_factors, render_all
-from labkit.project import ROOT, replacing
+from labkit.data.faces.reader import read_faces
+from labkit.data.faces.synthetic import EXPRESSIONS, draw_factors, render_all
+from labkit.data.places import MINI
+from labkit.project import replacing
 
 SUBJECTS, PER_EXPRESSION, SEED = 60, 3, 5
-PATH = ROOT / "data" / "mini" / "faces" / "synthetic-faces.mat"
+PATH = MINI / "faces" / "synthetic-faces.mat"
 ABOUT = "Rendered faces of no real person, made by labkit: data/make_synthetic_faces.py. CC0."
 
 

@@ -1,13 +1,16 @@
 """Losses as pure functions of tensors, one value an image.
 
 Sums run over pixels and latents; the mean over images is taken by the caller. Likelihoods
-and KLs are in nats (Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014). Those
-of GANs come in pairs, discriminator and generator, of the discriminator's raw outputs:
+and KLs are in nats (Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014). A
+likelihood names what it takes: `bernoulli_nll(x, logits)`, but `gaussian_nll(x, x_hat)` of
+pixels, which `from_logits` makes one of logits, as models and metrics expect it. Losses of
+GANs come in pairs, discriminator and generator, of the discriminator's raw outputs:
 real = 1, fake = 0, both (batch,) or (batch, 1) and of equal length.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 
 from keras import ops
@@ -60,6 +63,57 @@ def calibrated_gaussian_nll(x, x_hat):
     squared = ops.square(x - x_hat)
     variance = ops.mean(squared)
     return sum_per_image(squared / (2.0 * variance) + 0.5 * ops.log(2.0 * math.pi * variance))
+
+
+def squared_error(x, x_hat):
+    """‖x − x̂‖² per image, summed over pixels, shape (batch,).
+
+    `gaussian_nll` with variance ½ is this and ½ ln π a pixel.
+    """
+    return sum_per_image(ops.square(x - x_hat))
+
+
+def from_logits(nll, **settings):
+    """The likelihood of logits that a likelihood of pixels gives with x̂ = sigmoid(logits).
+
+    A decoder makes logits, so this is what goes into `VAE(…, nll=…)`:
+    `from_logits(gaussian_nll, variance=0.5)`.
+
+    Args:
+        nll: function of (x, x_hat), such as `gaussian_nll` or `squared_error`.
+        settings: its further arguments.
+
+    Raises:
+        ValueError: `nll` takes logits already.
+    """
+    if second_argument(nll) == "logits":
+        raise ValueError(f"{name_of(nll)} takes logits already; use it as it is")
+
+    def of_logits(x, logits):
+        return nll(x, ops.sigmoid(logits), **settings)
+
+    said = "".join(f", {name}={value}" for name, value in settings.items())
+    of_logits.__qualname__ = f"from_logits({name_of(nll)}{said})"  # tells two variances apart
+    return of_logits
+
+
+def check_takes_logits(nll):
+    """Raise ValueError unless the likelihood's second argument is called `logits`."""
+    if (argument := second_argument(nll)) != "logits":
+        raise ValueError(
+            f"nll is {name_of(nll)}, which takes {argument}; a function of (x, logits) was expected: "
+            f"from_logits({name_of(nll)}) makes it one"
+        )
+
+
+def second_argument(function):
+    """Name of a function's second argument; "nothing" if it has one only."""
+    return [*inspect.signature(function).parameters, "nothing", "nothing"][1]
+
+
+def name_of(function):
+    """The function's own name, without that of a module or class."""
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def kl_divergence_per_dim(z_mean, z_log_var):
@@ -139,16 +193,18 @@ def wasserstein_discriminator_loss(real_scores, fake_scores):
     return sum_per_image(fake_scores - real_scores)
 
 
-def raise_score_generator_loss(fake_scores):
+def critic_generator_loss(fake_scores):
     """−D(G(z)) of raw scores, shape (batch,): the generator's half of hinge and Wasserstein."""
     return sum_per_image(-fake_scores)
 
 
-# Name of a GAN's loss → (discriminator's, generator's).
+# Name of a GAN's loss → (discriminator's, generator's). To add one, see CONTRIBUTING.md.
 GAN_LOSSES = {
     "non_saturating": (cross_entropy_discriminator_loss, non_saturating_generator_loss),
     "minimax": (cross_entropy_discriminator_loss, minimax_generator_loss),
     "least_squares": (least_squares_discriminator_loss, least_squares_generator_loss),
-    "hinge": (hinge_discriminator_loss, raise_score_generator_loss),
-    "wasserstein": (wasserstein_discriminator_loss, raise_score_generator_loss),
+    "hinge": (hinge_discriminator_loss, critic_generator_loss),
+    "wasserstein": (wasserstein_discriminator_loss, critic_generator_loss),
 }
+# Those under which the discriminator's output is a logit, so that its sigmoid is a probability.
+LOGIT_LOSSES = ("non_saturating", "minimax")

@@ -21,9 +21,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 
 from labkit import data
-from labkit.data import catalogue, download, face_sources, idx, places, sources
+from labkit.data import catalogue, download, idx, places, registry, sources
 from labkit.data.catalogue import FILES
-from labkit.data.faces import read_faces
+from labkit.data.faces import sources as face_sources
+from labkit.data.faces.reader import read_faces
 
 
 def fake_arrays(n_train, n_test, seed=0):
@@ -73,7 +74,7 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "SYSTEM", (tmp_path / "system",))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
-    monkeypatch.setattr(download, "unreachable", {})
+    monkeypatch.setattr(download, "LOAD_FAILURES", download.Failures())
     write(tmp_path / "mini" / "mnist", SUBSET)
     faces = tmp_path / "mini" / "faces" / "faces.mat"
     faces.parent.mkdir()
@@ -414,7 +415,7 @@ def test_making_the_subset_again_gives_the_same_bytes(world, monkeypatch):
     )
     make_mini = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make_mini)
-    monkeypatch.setattr(make_mini, "ROOT", world / "made")
+    monkeypatch.setattr(places, "MINI", world / "made")
     monkeypatch.setattr(make_mini, "PER_CLASS", {"train": 1, "test": 1})
     for name, content, folder in (("mnist", WHOLE, "mnist"), ("fashion_mnist", OTHER, "fashion-mnist")):
         write(world / "cache" / folder, content)
@@ -424,7 +425,7 @@ def test_making_the_subset_again_gives_the_same_bytes(world, monkeypatch):
         make_mini.main()
         made.append({path.name: path.read_bytes() for path in sorted((world / "made").rglob("mnist/*.gz"))})
     assert made[0] == made[1] and len(made[0]) == 4
-    labels = idx.read_bytes(world / "made" / "data" / "mini" / "mnist" / f"{FILES['y_train']}.gz")
+    labels = idx.read_bytes(world / "made" / "mnist" / f"{FILES['y_train']}.gz")
     assert_array_equal(idx.parse_idx(labels, "labels", idx.LABELS), np.arange(10))
 
 
@@ -514,7 +515,7 @@ def test_a_transfer_that_breaks_off_leaves_its_part_and_no_file(world, mirror, m
     (left,) = (world / "cache" / "mnist").iterdir()
     assert left.name.endswith(".part.gz") and left.stat().st_size == 2000
     mirror.cut = None
-    download.unreachable.clear()
+    monkeypatch.setattr(download, "LOAD_FAILURES", download.Failures())  # as another process would begin
     assert data.load("mnist").source.startswith("download")
 
 
@@ -660,3 +661,21 @@ def test_the_record_of_a_run_has_source_and_digest(world, tmp_path):
     mnist = data.load("mnist", n_train=3)
     text = (tmp_path / "run" / "facts.jsonl").read_text()
     assert mnist.digest in text and '"n_train": 3' in text and "subset bundled" in text
+
+
+# --- how the package is built
+
+
+def test_both_modules_that_know_sets_offer_what_a_source_has_to():
+    for name in (*registry.names(), "rendered_faces"):
+        assert isinstance(registry.source_module(name), registry.ImageSource)
+
+
+def test_no_module_of_the_package_imports_itself_in_a_circle():
+    import grimp
+
+    graph = grimp.build_graph("labkit")
+    edges = [(a, b) for a in graph.modules for b in graph.find_modules_directly_imported_by(a)]
+    assert len(edges) > 100
+    circles = [chain for a, b in edges if (chain := graph.find_shortest_chain(b, a))]
+    assert circles == []

@@ -14,9 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 
 from labkit import data
-from labkit.data import download, face_sources, places
-from labkit.data import olivetti as known
-from labkit.data.faces import read_faces
+from labkit.data import download, places
+from labkit.data.faces import olivetti as known
+from labkit.data.faces import sources as face_sources
+from labkit.data.faces.reader import read_faces
 from labkit.project import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:faces. :UserWarning")
@@ -55,7 +56,7 @@ def world(tmp_path, monkeypatch, olivetti):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "own"))
     (tmp_path / "own").mkdir()
-    monkeypatch.setattr(download, "unreachable", {})
+    monkeypatch.setattr(download, "LOAD_FAILURES", download.Failures())
     rendered = mat(tmp_path / "mini" / "faces" / "s.mat", RENDERED, subjects=np.arange(14) // 2)
     monkeypatch.setattr(face_sources, "SYNTHETIC", read_faces(rendered).digest)
     monkeypatch.setattr(known, "DIGEST", olivetti[1])
@@ -233,9 +234,9 @@ def test_verify_tells_known_files_from_ones_own(world):
     packed(world / "sklearn" / "olivetti_py3.pkz")
     checks = {c.file: c for c in data.verify() if c.set_name == "faces"}
     assert checks["olivettifaces.mat"].problem.endswith("wrong SHA-256")
-    assert checks["ck.mat"].problem is None and checks["ck.mat"].told.startswith("readable, 20 faces")
+    assert checks["ck.mat"].problem is None and checks["ck.mat"].facts.startswith("readable, 20 faces")
     assert "no MATLAB file" in checks["not.mat"].problem
-    assert checks["olivetti_py3.pkz"].problem is None and checks["s.mat"].told == "right"
+    assert checks["olivetti_py3.pkz"].problem is None and checks["s.mat"].facts == "right"
     assert (world / "cache" / "faces" / "olivettifaces.mat").exists()
 
 

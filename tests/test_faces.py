@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 
-from labkit.data import DataError, layouts, mat5, matfile
-from labkit.data.faces import held_out, read_faces, resized, with_flips
-from labkit.data.layouts import Reading
+from labkit.data import DataError, with_flips
+from labkit.data.faces import layouts, mat5, matfile, matvalues
+from labkit.data.faces.layouts import MatOptions
+from labkit.data.faces.reader import read_faces, resized
+from labkit.data.faces.sources import held_out
 
 N = 12
 
@@ -166,9 +168,9 @@ def test_rows_of_pixels_are_read_when_asked_for(tmp_path):
     turned = read_faces(path)
     assert_allclose(turned.images, FACES.swapaxes(1, 2) / 255, atol=1e-6)
     assert "order='C' turns them" in turned.remarks[0]
-    upright = read_faces(path, Reading(order="C"))
+    upright = read_faces(path, MatOptions(order="C"))
     assert_allclose(upright.images, FACES / 255, atol=1e-6)
-    assert_allclose(read_faces(path, Reading(transpose=True)).images, FACES / 255, atol=1e-6)
+    assert_allclose(read_faces(path, MatOptions(transpose=True)).images, FACES / 255, atol=1e-6)
 
 
 def like_faces(n):
@@ -186,7 +188,7 @@ def test_faces_on_their_side_are_said_to_be(tmp_path, flat):
     faces = read_faces(write(tmp_path / "ck.mat", {"faces": stored}))
     way = "order='C'" if flat else "transpose=True"
     assert f"the faces may lie on their side: {way} turns them" in faces.remarks
-    wish = Reading(order="C") if flat else Reading(transpose=True)
+    wish = MatOptions(order="C") if flat else MatOptions(transpose=True)
     righted = read_faces(tmp_path / "ck.mat", wish)
     assert_allclose(righted.images, upright / 255, atol=1e-6)
     assert not any("may lie on their side" in remark for remark in righted.remarks)
@@ -199,7 +201,7 @@ def test_as_many_images_as_pixels_is_decided_by_smoothness_and_said(tmp_path):
         faces = read_faces(write(tmp_path / "ck.mat", {"faces": stored}))
         assert_allclose(faces.images[3], resized(images[3] / 255), atol=1e-6)
         assert f"faces could also be 256 images of 16×16: axis={axis} reads it so" in faces.remarks
-        other = read_faces(tmp_path / "ck.mat", Reading(axis=axis))
+        other = read_faces(tmp_path / "ck.mat", MatOptions(axis=axis))
         assert np.abs(other.images - faces.images).max() > 0.1
 
 
@@ -228,7 +230,7 @@ def test_flat_images_that_are_not_square_are_read_with_their_shape(tmp_path):
     path = write(tmp_path / "ck.mat", {"faces": images.swapaxes(1, 2).reshape(N, -1).T})
     with pytest.raises(DataError, match=r"shape=\(height, width\)"):
         read_faces(path)
-    faces = read_faces(path, Reading(shape=(48, 40)))
+    faces = read_faces(path, MatOptions(shape=(48, 40)))
     assert_allclose(faces.images[5], resized(images[5] / 255), atol=1e-6)
 
 
@@ -285,18 +287,18 @@ def test_what_will_not_do_is_named_with_variables_and_shapes(tmp_path, message):
 def test_a_wish_that_cannot_be_met_is_named(tmp_path, wish, message):
     path = write(tmp_path / "ck.mat", {"faces": FACES, "labels": LABELS})
     with pytest.raises(DataError, match=message):
-        read_faces(path, Reading(**wish))
+        read_faces(path, MatOptions(**wish))
 
 
 @pytest.mark.parametrize("wish", [{"order": "f"}, {"axis": 7}, {"shape": 64}, {"shape": (0, 4)}])
 def test_an_argument_that_makes_no_sense_is_refused(wish):
     with pytest.raises((ValueError, TypeError)):
-        Reading(**wish)
+        MatOptions(**wish)
 
 
 def test_one_of_two_variables_can_be_named_and_labels_left_out(tmp_path):
     path = write(tmp_path / "ck.mat", {"a": FACES, "b": FACES[::-1], "labels": LABELS[:5]})
-    faces = read_faces(path, Reading(variable="b", labels=""))
+    faces = read_faces(path, MatOptions(variable="b", labels=""))
     assert_allclose(faces.images, FACES[::-1] / 255, atol=1e-6)
     assert faces.labels is None
 
@@ -384,7 +386,7 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
 
 
 def test_sets_above_the_limit_are_refused_with_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(matfile, "LARGEST_MAT", 10_000)
+    monkeypatch.setattr(matvalues, "LARGEST_MAT", 10_000)
     write(tmp_path / "ck.mat", {"faces": FACES}, "7.3")
     with pytest.raises(DataError, match=r"too large.*save fewer images, or save them as uint8"):
         read_faces(tmp_path / "ck.mat")
@@ -448,7 +450,7 @@ def test_arranged_undoes_every_flattening(n, height, width, kind):
     images = smooth(n, height, width)
     flat = images.swapaxes(1, 2).reshape(n, -1)
     array = {"columns": flat.T, "rows": flat, "hwn": images.transpose(1, 2, 0), "nhw": images}[kind]
-    reading = Reading(shape=(height, width), axis={"columns": 1, "rows": 0, "hwn": 2, "nhw": 0}[kind])
+    reading = MatOptions(shape=(height, width), axis={"columns": 1, "rows": 0, "hwn": 2, "nhw": 0}[kind])
     layout, _ = layouts.choose_layout("faces", array, set(), reading)
     assert_array_equal(layouts.arranged(array, reading, layout), images)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from keras import ops
 from numpy.testing import assert_allclose
 
-from labkit import losses
+from labkit import losses, metrics, models
 
 finite = st.floats(-5, 5, width=32)
 
@@ -70,6 +70,47 @@ def test_variance_one_half_makes_gaussian_nll_the_squared_error_plus_a_constant(
     x, x_hat = array([0.2, 0.9], [0.0, 1.0]), array([0.5, 0.1], [0.4, 0.4])
     excess = losses.gaussian_nll(x, x_hat, 0.5) - ((x - x_hat) ** 2).sum(axis=1)
     assert_allclose(excess, np.full(2, 2 * 0.5 * math.log(math.pi)), rtol=1e-5)
+
+
+def test_squared_error_is_summed_over_pixels():
+    x, x_hat = array([0.2, 0.9], [0.0, 1.0]), array([0.5, 0.1], [0.0, 1.0])
+    assert_allclose(losses.squared_error(x, x_hat), [0.09 + 0.64, 0], rtol=1e-5)
+
+
+PIXEL_LIKELIHOODS = (losses.gaussian_nll, losses.calibrated_gaussian_nll, losses.squared_error)
+
+
+@pytest.mark.parametrize("nll", PIXEL_LIKELIHOODS, ids=losses.name_of)
+def test_a_likelihood_of_pixels_becomes_one_of_logits_by_the_sigmoid(nll, rng):
+    x, logits = rng.random((3, 4, 4, 1)).astype("float32"), rng.normal(size=(3, 4, 4, 1)).astype("float32")
+    assert_allclose(losses.from_logits(nll)(x, logits), nll(x, 1 / (1 + np.exp(-logits))), rtol=1e-5)
+
+
+def test_settings_reach_the_likelihood_and_stand_in_its_name():
+    x, logits = array([0.2, 0.9]), array([0.0, 0.0])
+    nll = losses.from_logits(losses.gaussian_nll, variance=0.3)
+    assert_allclose(nll(x, logits), losses.gaussian_nll(x, array([0.5, 0.5]), 0.3), rtol=1e-5)
+    assert nll.__qualname__ == "from_logits(gaussian_nll, variance=0.3)"  # by which a checkpoint is known
+
+
+@pytest.mark.parametrize("nll", PIXEL_LIKELIHOODS, ids=losses.name_of)
+def test_models_and_metrics_refuse_a_likelihood_of_pixels_and_say_what_to_do(nll):
+    networks = models.dense_encoder((4,)), models.dense_decoder((4,))
+    plain = models.dense_encoder((4,), gaussian=False)
+    x = np.zeros((2, 28, 28, 1), "float32")
+    for use in (
+        lambda: models.VAE(*networks, nll=nll),
+        lambda: models.Autoencoder(plain, networks[1], nll=nll),
+        lambda: metrics.elbo(*networks, x, nll=nll),
+        lambda: metrics.iw_nll(*networks, x, k=1, nll=nll),
+    ):
+        with pytest.raises(ValueError, match=rf"takes x_hat.*from_logits\({nll.__name__}\)"):
+            use()
+
+
+def test_a_likelihood_of_logits_gets_no_second_sigmoid():
+    with pytest.raises(ValueError, match="takes logits already"):
+        losses.from_logits(losses.bernoulli_nll)
 
 
 def test_kl_of_the_prior_is_zero():
@@ -169,7 +210,7 @@ def test_hinge_costs_nothing_beyond_its_margins():
 
 def test_wasserstein_is_the_difference_of_scores():
     assert_allclose(losses.wasserstein_discriminator_loss(array([3.0]), array([1.0])), [-2.0])
-    assert_allclose(losses.raise_score_generator_loss(array([1.5])), [-1.5])
+    assert_allclose(losses.critic_generator_loss(array([1.5])), [-1.5])
 
 
 @pytest.mark.parametrize("name", sorted(losses.GAN_LOSSES))

@@ -8,8 +8,6 @@ from numpy.testing import assert_allclose
 
 from labkit import losses, metrics
 
-RNG = np.random.default_rng(0)
-
 
 class LinearGaussian:
     """x | z ~ N(wz, v) and z ~ N(0, 1): ELBO and ln p(x) are known exactly."""
@@ -24,8 +22,8 @@ class LinearGaussian:
     def decode(self, z):
         return (z @ self.w).astype("float32")
 
-    def nll(self, x, x_hat):
-        return losses.gaussian_nll(x, x_hat, self.v)
+    def nll(self, x, logits):
+        return losses.gaussian_nll(x, logits, self.v)  # its decoder makes the mean itself
 
     def log_evidence(self, x):
         covariance = self.w.T @ self.w + self.v * np.eye(2)
@@ -33,14 +31,14 @@ class LinearGaussian:
         return -0.5 * (quadratic + math.log(np.linalg.det(2 * math.pi * covariance)))
 
 
-def test_elbo_with_the_exact_posterior_is_the_log_evidence():
-    model, x = LinearGaussian(), RNG.normal(size=(300, 2)).astype("float32")
+def test_elbo_with_the_exact_posterior_is_the_log_evidence(rng):
+    model, x = LinearGaussian(), rng.normal(size=(300, 2)).astype("float32")
     result = metrics.elbo(model.posterior, model.decode, x, nll=model.nll, samples=400)
     assert_allclose(result.negative_elbo, -model.log_evidence(x).mean(), atol=0.03)
 
 
-def test_elbo_with_another_posterior_is_worse_by_the_kl_between_them():
-    model, x = LinearGaussian(), RNG.normal(size=(300, 2)).astype("float32")
+def test_elbo_with_another_posterior_is_worse_by_the_kl_between_them(rng):
+    model, x = LinearGaussian(), rng.normal(size=(300, 2)).astype("float32")
 
     def shifted(x):
         z_mean, z_log_var = model.posterior(x)
@@ -52,8 +50,8 @@ def test_elbo_with_another_posterior_is_worse_by_the_kl_between_them():
     assert_allclose(wrong.negative_elbo - right.negative_elbo, 0.5 * 0.5**2 / variance, rtol=0.05)
 
 
-def test_parts_add_up_and_do_not_depend_on_the_batch_size():
-    model, x = LinearGaussian(), RNG.normal(size=(50, 2)).astype("float32")
+def test_parts_add_up_and_do_not_depend_on_the_batch_size(rng):
+    model, x = LinearGaussian(), rng.normal(size=(50, 2)).astype("float32")
     whole = metrics.elbo(model.posterior, model.decode, x, nll=model.nll)
     assert_allclose(whole.negative_elbo, whole.reconstruction + whole.kl)
     assert_allclose(whole.kl, whole.kl_per_dim.sum())
@@ -62,8 +60,8 @@ def test_parts_add_up_and_do_not_depend_on_the_batch_size():
     assert_allclose(again.kl, whole.kl, rtol=1e-6)
 
 
-def test_elbo_is_repeatable_for_a_seed():
-    model, x = LinearGaussian(), RNG.normal(size=(50, 2)).astype("float32")
+def test_elbo_is_repeatable_for_a_seed(rng):
+    model, x = LinearGaussian(), rng.normal(size=(50, 2)).astype("float32")
 
     def value(seed):
         return metrics.elbo(model.posterior, model.decode, x, nll=model.nll, seed=seed).negative_elbo
@@ -71,10 +69,10 @@ def test_elbo_is_repeatable_for_a_seed():
     assert value(1) == value(1) != value(2)
 
 
-def test_elbo_of_a_conditional_model_bounds_the_evidence_given_the_label():
-    model, labels = LinearGaussian(), RNG.integers(0, 3, 300)
+def test_elbo_of_a_conditional_model_bounds_the_evidence_given_the_label(rng):
+    model, labels = LinearGaussian(), rng.integers(0, 3, 300)
     shift = np.array([[0.0, 0.0], [5.0, -2.0], [-3.0, 4.0]], "float32")  # of each class's images
-    x = RNG.normal(size=(300, 2)).astype("float32") + shift[labels]
+    x = rng.normal(size=(300, 2)).astype("float32") + shift[labels]
     conditional = {
         "encode": lambda x, y: model.posterior(x - shift[y]),
         "decode_logits": lambda z, y: model.decode(z) + shift[y],
@@ -110,16 +108,16 @@ def shifted_posterior(x):
     return z_mean + 0.3, z_log_var + 0.5
 
 
-def test_iw_nll_with_the_exact_posterior_is_exact_for_any_k():
-    model, x = LinearGaussian(), RNG.normal(size=(40, 2)).astype("float32")
+def test_iw_nll_with_the_exact_posterior_is_exact_for_any_k(rng):
+    model, x = LinearGaussian(), rng.normal(size=(40, 2)).astype("float32")
     for k in (1, 7):
         result = metrics.iw_nll(model.posterior, model.decode, x, k=k, nll=model.nll)
         assert_allclose(result.value, -model.log_evidence(x).mean(), rtol=1e-5)
     assert (result.k, result.images) == (7, 40)
 
 
-def test_iw_nll_of_another_posterior_falls_from_the_elbo_to_the_exact_value():
-    model, x = LinearGaussian(), RNG.normal(size=(400, 2)).astype("float32")
+def test_iw_nll_of_another_posterior_falls_from_the_elbo_to_the_exact_value(rng):
+    model, x = LinearGaussian(), rng.normal(size=(400, 2)).astype("float32")
 
     def value(k):
         return metrics.iw_nll(shifted_posterior, model.decode, x, k=k, nll=model.nll, seed=3).value
@@ -133,8 +131,8 @@ def test_iw_nll_of_another_posterior_falls_from_the_elbo_to_the_exact_value():
     assert_allclose(one, bound.negative_elbo, atol=0.2)
 
 
-def test_iw_nll_does_not_depend_on_how_the_draws_are_chunked():
-    model, x = LinearGaussian(), RNG.normal(size=(30, 2)).astype("float32")
+def test_iw_nll_does_not_depend_on_how_the_draws_are_chunked(rng):
+    model, x = LinearGaussian(), rng.normal(size=(30, 2)).astype("float32")
     values = [
         metrics.iw_nll(shifted_posterior, model.decode, x, k=2000, nll=model.nll, chunk=chunk).value
         for chunk in (700, 2000, 10_000)
@@ -176,8 +174,8 @@ def test_binarise_draws_white_with_the_grey_as_probability():
         metrics.binarise(np.array([0.5, np.nan]))
 
 
-def test_active_units_are_those_whose_mean_varies():
-    z_mean = np.column_stack([RNG.normal(size=500), np.full(500, 3.0), 0.05 * RNG.normal(size=500)])
+def test_active_units_are_those_whose_mean_varies(rng):
+    z_mean = np.column_stack([rng.normal(size=500), np.full(500, 3.0), 0.05 * rng.normal(size=500)])
     assert metrics.active_units(z_mean).tolist() == [True, False, False]
 
 
@@ -193,22 +191,22 @@ def test_pixel_entropy_of_black_white_and_grey():
     assert_allclose(metrics.pixel_entropy(x), math.log(2), rtol=1e-9)
 
 
-def test_pixel_entropy_is_the_loss_of_a_perfect_reconstruction():
-    x = RNG.uniform(0.05, 0.95, (5, 4, 4)).astype("float32")
+def test_pixel_entropy_is_the_loss_of_a_perfect_reconstruction(rng):
+    x = rng.uniform(0.05, 0.95, (5, 4, 4)).astype("float32")
     loss = np.mean(losses.bernoulli_nll(x, np.log(x / (1 - x))))
     assert_allclose(metrics.pixel_entropy(x), loss, rtol=1e-5)
 
 
-def test_pca_recovers_data_of_its_own_rank_and_errors_fall():
-    low_rank = RNG.normal(size=(200, 3)) @ RNG.normal(size=(3, 16)) + 2.0
+def test_pca_recovers_data_of_its_own_rank_and_errors_fall(rng):
+    low_rank = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 16)) + 2.0
     one, two, three = metrics.pca_mse(low_rank[:150], low_rank[150:], (1, 2, 3))
     assert one > two > three
     assert_allclose(three, 0, atol=1e-20)
 
 
 @pytest.mark.parametrize("n", [6, 60], ids=["fewer images than pixels", "more"])
-def test_principal_components_are_an_orthonormal_basis_with_the_data_s_covariance(n):
-    x = RNG.random((n, 4, 5, 1))
+def test_principal_components_are_an_orthonormal_basis_with_the_data_s_covariance(n, rng):
+    x = rng.random((n, 4, 5, 1))
     mean, axes, spread = metrics.principal_components(x)
     assert_allclose(mean, x.reshape(n, -1).mean(0))
     assert_allclose(axes @ axes.T, np.eye(min(n, 20)), atol=1e-12)
@@ -216,20 +214,20 @@ def test_principal_components_are_an_orthonormal_basis_with_the_data_s_covarianc
     assert_allclose((axes.T * spread**2) @ axes, np.cov(x.reshape(n, -1), rowvar=False), atol=1e-12)
 
 
-def test_pca_of_few_images_leaves_nothing_of_those_it_is_fitted_to():
-    x = RNG.random((5, 4, 4, 1))
+def test_pca_of_few_images_leaves_nothing_of_those_it_is_fitted_to(rng):
+    x = rng.random((5, 4, 4, 1))
     assert_allclose(metrics.pca_mse(x, x, (4, 16)), 0, atol=1e-20)
     with pytest.raises(ValueError, match="at least 2"):
         metrics.principal_components(x[:1])
 
 
-def test_sharpness_of_known_images_and_of_blurred_ones():
+def test_sharpness_of_known_images_and_of_blurred_ones(rng):
     x, y = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9))
     plane = np.stack([x, 0.5 * y])[..., None]
     assert_allclose(metrics.sharpness(plane), 0, atol=1e-12)
     board = ((np.indices((8, 8)).sum(0) % 2) * 1.0)[None, ..., None]
     assert_allclose(metrics.sharpness(board), 4)
-    noise = RNG.random((3, 16, 16, 1))
+    noise = rng.random((3, 16, 16, 1))
     blurred = 0.5 * noise[:, 1:] + 0.5 * noise[:, :-1]
     assert metrics.sharpness(blurred) < metrics.sharpness(noise)
     with pytest.raises(ValueError, match=r"\(1, 2, 8, 1\)"):
@@ -243,9 +241,9 @@ def test_pca_refuses_more_components_than_pixels():
         metrics.pca_mse(np.zeros((5, 4)), np.zeros((5, 4)), (5,))
 
 
-def test_bce_is_the_bernoulli_loss_and_its_floor_the_pixel_entropy():
-    x = RNG.random((5, 12, 12, 1), dtype="float32")
-    logits = RNG.normal(size=x.shape).astype("float32")
+def test_bce_is_the_bernoulli_loss_and_its_floor_the_pixel_entropy(rng):
+    x = rng.random((5, 12, 12, 1), dtype="float32")
+    logits = rng.normal(size=x.shape).astype("float32")
     loss = np.mean(losses.bernoulli_nll(x, logits))
     assert_allclose(metrics.bce(x, 1 / (1 + np.exp(-logits))), loss, rtol=1e-5)
     assert_allclose(metrics.bce(x, x), metrics.pixel_entropy(x), rtol=1e-6)
@@ -253,11 +251,11 @@ def test_bce_is_the_bernoulli_loss_and_its_floor_the_pixel_entropy():
     assert np.isfinite(metrics.bce(np.ones((1, 4)), np.zeros((1, 4))))
 
 
-def test_ssim_is_that_of_scikit_image():
+def test_ssim_is_that_of_scikit_image(rng):
     from skimage.metrics import structural_similarity
 
-    x = RNG.random((3, 28, 28, 1), dtype="float32")
-    x_hat = np.clip(x + 0.2 * RNG.normal(size=x.shape), 0, 1).astype("float32")
+    x = rng.random((3, 28, 28, 1), dtype="float32")
+    x_hat = np.clip(x + 0.2 * rng.normal(size=x.shape), 0, 1).astype("float32")
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
     pairs = zip(x[..., 0], x_hat[..., 0], strict=True)
     expected = np.mean([structural_similarity(a, b, **settings) for a, b in pairs])

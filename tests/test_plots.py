@@ -11,19 +11,19 @@ from PIL import Image
 
 from labkit import plots
 
-RNG = np.random.default_rng(0)
-IMAGES = RNG.random((12, 8, 8, 1))
+IMAGES = np.random.default_rng(0).random((12, 8, 8, 1))
 HISTORY = {"epoch": [1, 2, 3], "loss": [200.0, 180.0, 170.5], "val_loss": [190.0, 175.0, 171.0]}
 
 
 def figures():
-    z, labels = RNG.normal(size=(100, 3)), RNG.integers(0, 4, 100)
+    rng = np.random.default_rng(1)
+    z, labels = rng.normal(size=(100, 3)), rng.integers(0, 4, 100)
     yield plots.history({"A": HISTORY, "B": HISTORY})
     yield plots.image_grid(IMAGES, 5)
     yield plots.image_rows({"original": IMAGES[:4], "reconstruction": IMAGES[4:8]})
     yield plots.latent_planes({"one": z, "two": 9 * z}, labels, list("abcd"))
     yield plots.manifold(lambda z: np.full((len(z), 4, 4), 0.5), 5)
-    yield plots.kl_per_dim(RNG.random(30))
+    yield plots.kl_per_dim(rng.random(30))
     yield plots.lines((0.0, 0.25, 1, 16), {"KL": [3, 2, 1, 0]}, xlabel="β", ylabel="nats", log2=True)
     gan = {"epoch": [1, 2], "d_loss": [1.2, 1.3], "g_loss": [0.9, 0.7]}
     keys = ("d_loss", "g_loss"), ("discriminator", "generator")
@@ -85,13 +85,13 @@ def test_the_range_of_paired_curves_can_be_set_for_all_panels_or_for_one():
 
 
 def test_labels_of_rows_that_hold_commas_stay_apart_in_words():
-    alt = plots.image_rows({"VAE, given": IMAGES[:2], "VAE, better": IMAGES[:2]}).alt
-    assert alt.endswith("rows VAE, given; VAE, better.")
+    words = plots.image_rows({"VAE, given": IMAGES[:2], "VAE, better": IMAGES[:2]}).alt.split("; ")
+    assert words[0].split(": ")[-1].startswith("VAE, given 0.") and words[1].startswith("VAE, better 0.")
 
 
-def test_names_of_classes_do_not_hide_each_other():
+def test_names_of_classes_do_not_hide_each_other(rng):
     labels = np.arange(300) % 3
-    z = RNG.normal(size=(300, 2)) + np.array([[3, 0]]) * (labels == 2)[:, None]
+    z = rng.normal(size=(300, 2)) + np.array([[3, 0]]) * (labels == 2)[:, None]
     z[labels == 1] = z[labels == 0] + 0.01  # medians all but equal
     (axes,) = plots.latent_planes({"": z}, labels, list("abc")).axes
     places = np.array([text.get_position() for text in axes.texts])
@@ -108,13 +108,85 @@ def test_axes_are_logarithmic_where_asked():
     assert (figure.axes[0].get_xscale(), figure.axes[0].get_yscale()) == ("linear", "log")
 
 
-def test_distances_and_shares_are_told_in_words_too():
-    assert (
-        "GAN 12, DCGAN 2; floor 0.1"
-        in plots.distances({"GAN": [10, 12, 20], "DCGAN": [2]}, 0.1, 200, xlabel="FCD").alt
-    )
-    assert "base 7×7×2, then pixels 9×9×1" in plots.tensor_path({"base": (7, 7, 2), "pixels": (9, 9, 1)}).alt
+def test_the_words_of_distances_have_medians_floor_and_ceiling():
+    alt = plots.distances({"GAN": [10, 12, 20], "DCGAN": [2]}, 0.1, 200, xlabel="FCD").alt
+    assert "GAN 12, DCGAN 2; floor 0.1, ceiling 200" in alt
+
+
+def test_the_words_of_a_tensor_s_path_have_every_shape_in_order():
+    alt = plots.tensor_path({"base": (7, 7, 2), "pixels": (9, 9, 1)}).alt
+    assert "base 7×7×2, then pixels 9×9×1" in alt
+
+
+def test_the_words_of_class_shares_have_the_ends():
     assert "GAN 10.0% to 90.0%" in plots.class_shares({"GAN": [0.9, 0.1]}, ("a", "b")).alt
+
+
+def run_of(*values, key="fcd"):
+    return {"epoch": list(range(1, len(values) + 1)), key: list(values)}
+
+
+def test_a_history_is_called_by_its_key_and_known_quantities_have_their_unit():
+    def ylabel(key):
+        figure = plots.history({"A": run_of(3.0, 2.0, key=key)}, key)
+        return figure.axes[0].get_ylabel(), figure.alt
+
+    assert ylabel("fcd")[0] == "FCD" and "FCD" in ylabel("fcd")[1]
+    assert ylabel("kl_loss")[0] == "nats per image"
+    assert ylabel("sharpness")[0] == "sharpness"
+    assert plots.history({"A": run_of(1.0)}, "fcd", ylabel="other").axes[0].get_ylabel() == "other"
+
+
+def test_of_several_seeds_the_median_is_drawn_boldly_and_said():
+    runs = {"GAN": [run_of(9.0, 4.0), run_of(7.0, 2.0), run_of(8.0, 6.0)], "one": run_of(5.0, 5.5)}
+    figure = plots.history(runs, "fcd")
+    drawn = figure.axes[0].get_lines()
+    assert [line.get_linewidth() for line in drawn] == [1, 1, 1, 2, 2]
+    assert_allclose(drawn[3].get_ydata(), [8, 4])
+    assert "GAN: 8 to 4 (median of 3 seeds; in the end 2 to 6); one: 5 to 5.5." in figure.alt
+
+
+def test_histories_that_cannot_be_drawn_together_are_refused():
+    with pytest.raises(ValueError, match="'A' has no 'kcd'; it has epoch, fcd"):
+        plots.history({"A": run_of(1.0)}, "kcd")
+    with pytest.raises(ValueError, match="not measured after the same epochs"):
+        plots.history({"A": [run_of(1.0), run_of(1.0, 2.0)]}, "fcd")
+
+
+def test_the_words_of_paired_curves_count_the_seeds_of_each_model_if_there_are_several():
+    run = {"epoch": [1, 2], "d_loss": [1.2, 1.3], "g_loss": [0.9, 0.7]}
+    runs = {"GAN": [run, run, run], "LSGAN": [run]}
+    keys = ("d_loss", "g_loss"), ("D", "G")
+    alt = plots.paired_history(runs, *keys, ylabel="loss", level=(1.386, "2 ln 2")).alt
+    assert "GAN (the first of 3 seeds): D 1.2 to 1.3, G 0.9 to 0.7; LSGAN: D 1.2" in alt
+    assert "of 1 seeds" not in alt and "dotted line at 1.39 is: 2 ln 2" in alt
+
+
+def test_the_words_of_a_grid_have_its_labels_row_by_row():
+    alt = plots.image_grid(IMAGES[:5], 3, title="Digits", labels=[7, 2, 1, 0, 4]).alt
+    assert alt == "Digits: 5 images, 3 a row. 7, 2, 1; 0, 4."
+
+
+def test_the_words_of_unlabelled_images_tell_blank_from_bright_and_alike_from_varied():
+    blank, bright = np.zeros((4, 3, 3)), np.ones((4, 3, 3))
+    half = np.concatenate([blank[:2], bright[:2]])
+    for images, numbers in ((blank, "0.00, 0.00"), (bright, "1.00, 0.00"), (half, "0.50, 0.50")):
+        assert plots.image_grid(images, 4).alt.endswith(f"mean image): {numbers}.")
+
+
+def test_the_words_of_rows_say_how_far_each_is_from_the_first():
+    x = np.full((2, 4, 4), 0.5)
+    rows = {"original": x, "reconstruction": x + 0.25}
+    alt = plots.image_rows(rows, title="VAE", labels=["cat", "dog"]).alt
+    assert alt.startswith("VAE: 2 rows of 2 images. From left to right: cat, dog.")
+    assert alt.endswith("original 0.50, 0.00; reconstruction 0.75, 0.00, 0.25 from the first row.")
+
+
+def test_a_label_for_each_image_is_expected():
+    with pytest.raises(ValueError, match="2 labels for 3 images"):
+        plots.image_grid(IMAGES[:3], labels=["a", "b"])
+    with pytest.raises(ValueError, match="1 labels for 3 images"):
+        plots.image_rows({"a": IMAGES[:3]}, labels=["a"])
 
 
 def test_tile_puts_image_i_at_its_row_and_column():

@@ -7,8 +7,6 @@ from numpy.testing import assert_allclose
 from labkit import metrics
 from labkit.metrics import neighbours, samples
 
-RNG = np.random.default_rng(0)
-
 
 def gaussian(n, mean, root, seed=0):
     """n rows whose sample mean is `mean` and whose sample covariance is rootᵀ root, exactly."""
@@ -25,22 +23,22 @@ def test_frechet_distance_of_gaussians_with_commuting_covariances():
     assert_allclose(metrics.frechet_distance(a, b), expected, rtol=1e-5)
 
 
-def test_frechet_distance_is_that_of_the_matrix_square_root():
+def test_frechet_distance_is_that_of_the_matrix_square_root(rng):
     from scipy import linalg
 
-    a, b = RNG.normal(size=(500, 20)) @ RNG.normal(size=(20, 20)), RNG.normal(size=(400, 20)) + 0.3
+    a, b = rng.normal(size=(500, 20)) @ rng.normal(size=(20, 20)), rng.normal(size=(400, 20)) + 0.3
     covariances = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     root = linalg.sqrtm(covariances[0] @ covariances[1]).real
     expected = np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(sum(covariances) - 2 * root)
     assert_allclose(metrics.frechet_distance(a, b), expected, rtol=1e-4)
 
 
-def test_frechet_distance_is_0_for_one_set_in_any_order_and_symmetric():
-    a, b = RNG.normal(size=(300, 10)), RNG.normal(size=(200, 10))
-    assert_allclose(metrics.frechet_distance(a, RNG.permutation(a)), 0, atol=1e-9)
+def test_frechet_distance_is_0_for_one_set_in_any_order_and_symmetric(rng):
+    a, b = rng.normal(size=(300, 10)), rng.normal(size=(200, 10))
+    assert_allclose(metrics.frechet_distance(a, rng.permutation(a)), 0, atol=1e-9)
     forth = metrics.frechet_distance(a, b)
     assert_allclose(metrics.frechet_distance(b, a), forth, rtol=1e-6)
-    assert_allclose(metrics.frechet_distance(RNG.permutation(a), b), forth, rtol=1e-6)
+    assert_allclose(metrics.frechet_distance(rng.permutation(a), b), forth, rtol=1e-6)
 
 
 def test_frechet_distance_is_exact_for_fewer_samples_than_features():
@@ -51,10 +49,10 @@ def test_frechet_distance_is_exact_for_fewer_samples_than_features():
     assert_allclose(metrics.frechet_distance(a, 2 * a), 1, rtol=1e-6)
 
 
-def test_kernel_distance_is_that_of_scikit_learns_kernel():
+def test_kernel_distance_is_that_of_scikit_learns_kernel(rng):
     from sklearn.metrics.pairwise import polynomial_kernel
 
-    a, b = RNG.normal(size=(60, 8)), RNG.normal(size=(60, 8)) + 0.5
+    a, b = rng.normal(size=(60, 8)), rng.normal(size=(60, 8)) + 0.5
     k_aa, k_bb, k_ab = (polynomial_kernel(x, y, 3, None, 1) for x, y in ((a, a), (b, b), (a, b)))
     off = ~np.eye(60, dtype=bool)
     value, spread = metrics.kernel_distance(a, b, subsets=3)
@@ -62,44 +60,44 @@ def test_kernel_distance_is_that_of_scikit_learns_kernel():
     assert spread < 1e-5  # a subset of all rows is always the same one
 
 
-def test_kernel_distance_of_one_distribution_is_0_within_its_error():
-    a, b = RNG.normal(size=(4000, 16)), RNG.normal(size=(4000, 16))
+def test_kernel_distance_of_one_distribution_is_0_within_its_error(rng):
+    a, b = rng.normal(size=(4000, 16)), rng.normal(size=(4000, 16))
     value, spread = metrics.kernel_distance(a, b, size=200, subsets=100)
     assert abs(value) < 4 * spread / np.sqrt(4000 / 200)  # 20 disjoint subsets are independent
     assert metrics.kernel_distance(a, b + 1, size=200)[0] > 20 * spread
 
 
-def test_prdc_is_that_of_the_authors_package(monkeypatch):
+def test_prdc_is_that_of_the_authors_package(monkeypatch, rng):
     from prdc import compute_prdc
 
     monkeypatch.setattr(neighbours, "BLOCK", 37)  # several blocks, the last a short one
-    real, fake = RNG.normal(size=(300, 6)), 0.8 * RNG.normal(size=(250, 6)) + 0.3
+    real, fake = rng.normal(size=(300, 6)), 0.8 * rng.normal(size=(250, 6)) + 0.3
     of_3, of_5 = (compute_prdc(real, fake, nearest_k=k) for k in (3, 5))
     found = metrics.prdc(real, fake)
     assert_allclose([found.precision, found.recall], [of_3["precision"], of_3["recall"]])
     assert_allclose([found.density, found.coverage], [of_5["density"], of_5["coverage"]])
 
 
-def test_prdc_of_the_same_set_and_of_sets_far_apart():
-    real = RNG.normal(size=(200, 5))
+def test_prdc_of_the_same_set_and_of_sets_far_apart(rng):
+    real = rng.normal(size=(200, 5))
     same, far = metrics.prdc(real, real), metrics.prdc(real, real + 100)
     assert (same.precision, same.recall, same.coverage) == (1, 1, 1)
     assert far == metrics.Prdc(0, 0, 0, 0)
 
 
-def test_a_collapsed_generator_is_precise_but_recalls_nothing():
-    real = RNG.normal(size=(500, 5))
+def test_a_collapsed_generator_is_precise_but_recalls_nothing(rng):
+    real = rng.normal(size=(500, 5))
     found = metrics.prdc(
-        real, real[np.argmin(np.linalg.norm(real, axis=1))] + 1e-3 * RNG.normal(size=(500, 5))
+        real, real[np.argmin(np.linalg.norm(real, axis=1))] + 1e-3 * rng.normal(size=(500, 5))
     )
     assert found.precision == 1
     assert found.recall < 0.05 and found.coverage < 0.2
 
 
-def test_nearest_finds_the_image_and_its_distance(monkeypatch):
+def test_nearest_finds_the_image_and_its_distance(monkeypatch, rng):
     monkeypatch.setattr(neighbours, "BLOCK", 3)
-    reference = RNG.random((20, 4, 4, 1))
-    order = RNG.permutation(20)[:7]
+    reference = rng.random((20, 4, 4, 1))
+    order = rng.permutation(20)[:7]
     shifted = reference[order] + np.float32(0.01)
     distance, index = metrics.nearest(shifted, reference)
     assert (index == order).all()
@@ -130,8 +128,8 @@ def test_labels_that_are_none_are_refused(labels):
         metrics.conditional_agreement(np.array([1, 2]), np.array([1]))
 
 
-def test_memorisation_of_fresh_images_is_even_and_of_copies_shows():
-    train, test, fresh = (RNG.normal(size=(n, 8)) for n in (2000, 500, 1000))
+def test_memorisation_of_fresh_images_is_even_and_of_copies_shows(rng):
+    train, test, fresh = (rng.normal(size=(n, 8)) for n in (2000, 500, 1000))
     found = metrics.memorisation(fresh, train, test)
     assert_allclose(found.nearer_train, 0.5, atol=0.05)
     assert_allclose(found.ratio, 1, atol=0.05)
@@ -142,8 +140,8 @@ def test_memorisation_of_fresh_images_is_even_and_of_copies_shows():
     assert all_of_train.nearer_train == 1 and all_of_train.ratio < 0.01
 
 
-def test_memorisation_compares_sets_of_equal_size():
-    train, test, fresh = (RNG.normal(size=(n, 8)) for n in (300, 3000, 800))
+def test_memorisation_compares_sets_of_equal_size(rng):
+    train, test, fresh = (rng.normal(size=(n, 8)) for n in (300, 3000, 800))
     assert_allclose(metrics.memorisation(fresh, train, test).nearer_train, 0.5, atol=0.06)
 
 
@@ -171,20 +169,21 @@ class FirstPixels:
         return self.outputs(x)[0]
 
 
-def one_grey(n):
+def one_grey(n, rng):
     """Images of nearly one grey each, which pixels drawn on their own are not."""
-    return 0.9 * RNG.random((n, 1, 1, 1)) + 0.1 * RNG.random((n, 28, 28, 1))
+    return 0.9 * rng.random((n, 1, 1, 1)) + 0.1 * rng.random((n, 28, 28, 1))
 
 
 @pytest.fixture(scope="module")
 def references():
-    train, test = (one_grey(n) for n in (600, 300))
+    rng = np.random.default_rng(1)
+    train, test = (one_grey(n, rng) for n in (600, 300))
     return metrics.reference_sets(train, test, FirstPixels(), n=250)
 
 
-def test_judging_training_images_gives_the_floor_and_noise_the_ceiling(references):
+def test_judging_training_images_gives_the_floor_and_noise_the_ceiling(references, rng):
     real = metrics.judge_samples(references.x_train, references)
-    noise = metrics.judge_samples(RNG.permuted(references.x_test, axis=0), references)
+    noise = metrics.judge_samples(rng.permuted(references.x_test, axis=0), references)
     assert_allclose([real.fcd.position, noise.fcd.position], [0, 1], atol=0.1)
     # Features this alike give the cubic kernel a heavy tail, so that 250 images leave it rough.
     assert_allclose([real.kcd.position, noise.kcd.position], [0, 1], atol=0.6)
@@ -199,14 +198,14 @@ def test_judging_a_collapsed_generator_warns(references):
     assert any("classes" in w for w in warnings) and any("recall" in w for w in warnings)
 
 
-def test_judging_copies_of_training_images_warns_and_fresh_images_do_not(references):
+def test_judging_copies_of_training_images_warns_and_fresh_images_do_not(references, rng):
     (warning,) = metrics.judge_samples(references.x_train, references).warnings
     assert "100% of samples look like copies" in warning
-    assert metrics.judge_samples(one_grey(250), references).warnings == []
+    assert metrics.judge_samples(one_grey(250, rng), references).warnings == []
 
 
-def test_judging_is_repeatable_and_does_not_depend_on_what_was_judged_before(references):
-    x = RNG.random((260, 28, 28, 1))
+def test_judging_is_repeatable_and_does_not_depend_on_what_was_judged_before(references, rng):
+    x = rng.random((260, 28, 28, 1))
     first, again = (metrics.judge_samples(x, references) for _ in range(2))
     for part in ("fcd", "kcd", "prdc", "memorisation"):
         assert getattr(first, part) == getattr(again, part)

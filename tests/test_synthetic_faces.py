@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from labkit.data import synthetic_faces
-from labkit.data.face_sources import SYNTHETIC
-from labkit.data.faces import read_faces
-from labkit.data.synthetic_faces import (
+from labkit.data import places
+from labkit.data.faces import synthetic
+from labkit.data.faces.reader import read_faces
+from labkit.data.faces.sources import SYNTHETIC
+from labkit.data.faces.synthetic import (
     CIRCUMSTANCES,
     EXPRESSIONS,
     IDENTITY,
@@ -22,7 +23,7 @@ from labkit.data.synthetic_faces import (
 )  # fmt: skip
 from labkit.project import ROOT
 
-BUNDLED = ROOT / "data" / "mini" / "faces" / "synthetic-faces.mat"
+BUNDLED = places.MINI / "faces" / "synthetic-faces.mat"
 MIDDLE = {name: sum(ends) / 2 for name, ends in (IDENTITY | CIRCUMSTANCES).items()}
 FRONT = MIDDLE | {"yaw": 0.0, "pitch": 0.0, "light_azimuth": 0.0, "intensity": 1.0}
 
@@ -35,7 +36,7 @@ def bundled():
 @pytest.fixture
 def coarse(monkeypatch):
     """One sample a pixel, nine times as fast, where edges do not matter."""
-    monkeypatch.setattr(synthetic_faces, "SAMPLES", 1)
+    monkeypatch.setattr(synthetic, "SAMPLES", 1)
 
 
 def load_script():

@@ -52,7 +52,7 @@ def data_verify(data) -> int:
     """Check every file that is there; exit status 1 if one is not what it should be."""
     checks = data.verify()
     for check in checks:
-        print(f"{check.set_name}: {check.file} in {check.source}: {check.problem or check.told}")
+        print(f"{check.set_name}: {check.file} in {check.source}: {check.problem or check.facts}")
     if not checks:
         print("There are no files to verify; `labkit data fetch` downloads them.")
     return 1 if any(check.problem for check in checks) else 0

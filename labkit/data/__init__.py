@@ -1,17 +1,16 @@
 """Image sets: found in one of several places, verified by digest, ready for a model.
 
-images        ImageData and load
-registry      which sets there are, and which module knows each
-sources       MNIST and Fashion-MNIST                     (catalogue, idx)
-face_sources  faces: one's own file, Olivetti, rendered   (faces, layouts, matfile, mat5, mat73,
-                                                          olivetti, synthetic_faces)
-places        where sets may lie; download: how they come; upkeep: `labkit data`
+images       ImageData and load
+registry     which sets there are, and which module knows each
+sources      MNIST and Fashion-MNIST (catalogue: their files and digests; idx: the file format)
+faces/       faces: one's own .mat file, Olivetti, rendered
+places       where sets may lie; download: how they come; maintenance: `labkit data`
+found        what a search gives back; errors: what goes wrong
 """
 
-from labkit.data.faces import with_flips
-from labkit.data.idx import DataError
-from labkit.data.images import ImageData, load
-from labkit.data.places import FileCheck, Found
-from labkit.data.upkeep import fetch, status, verify
+from labkit.data.errors import DataError
+from labkit.data.found import FileCheck, Found
+from labkit.data.images import ImageData, load, with_flips
+from labkit.data.maintenance import fetch, status, verify
 
 __all__ = ["DataError", "FileCheck", "Found", "ImageData", "fetch", "load", "status", "verify", "with_flips"]

@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from labkit.data.idx import DataError, read_bytes, sha256
+from labkit.data.errors import DataError, NoConnectionError
+from labkit.data.idx import read_bytes, sha256
 
 CONNECT_SECONDS, READ_SECONDS, LOCK_SECONDS = 5, 30, 1800
 LARGEST_DOWNLOAD = 64 * 2**20  # bytes; the largest official file has 26 MB
 CHUNK = 2**14
 
-# Sets that no mirror would give in this process, with the reason: a second call does not
-# wait for the same time-outs again. Under ALL stands the set for which there was no network.
-unreachable: dict[str, str] = {}
-ALL = "*"
+
+@dataclass
+class Failures:
+    """Downloads that failed, so that a second try does not wait for the same time-outs again.
+
+    `reasons` has a sentence for each set; `no_network_for` names the first set of which no
+    mirror was reached: with no network, no other set is tried.
+    """
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    no_network_for: str | None = None
+
+    def reason(self, set_name: str) -> str | None:
+        """Why the set is not to be tried again, or None."""
+        if set_name not in self.reasons and self.no_network_for:
+            return f"no download of {set_name} (there was no network for {self.no_network_for})"
+        return self.reasons.get(set_name)
+
+    def note(self, set_name: str, errors: dict[str, DataError]) -> str:
+        """Note what each mirror answered, host → error; return the reason in one sentence."""
+        answers = "; ".join(f"{host}: {error}" for host, error in errors.items())
+        self.reasons[set_name] = f"no download of {set_name} ({answers})"
+        if errors and all(isinstance(error, NoConnectionError) for error in errors.values()):
+            self.no_network_for = self.no_network_for or set_name
+        return self.reasons[set_name]
 
 
-class NoConnectionError(DataError):
-    """The mirror was not reached, so that other sets are hardly to be had either."""
+LOAD_FAILURES = Failures()  # of every `load` in this process
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DownloadSpec:
     """Files of a set to be downloaded: name → SHA-256 of the bytes, unpacked if the name ends in .gz.
 
     Each mirror gives the address of every file by name.
@@ -37,58 +58,48 @@ class Wanted:
     mirrors: tuple[dict[str, str], ...]
 
 
-def fetch(wanted: Wanted, progress=None) -> str | None:
+def fetch(spec: DownloadSpec, progress=None, *, failures: Failures) -> str | None:
     """Download the files that the folder lacks, or has wrong ones of.
 
     Returns the mirror's host, or None when another process has brought them meanwhile.
 
     Args:
         progress: function of (file name, bytes so far, bytes in all or None).
+        failures: of earlier calls; what failed there is not tried again. A failure is added.
 
     Raises:
         DataError: no mirror gave the files, or the folder cannot be written.
     """
-    name, folder = wanted.set_name, wanted.folder
-    if ALL in unreachable:
-        unreachable.setdefault(name, f"no download of {name} (there was no network for {unreachable[ALL]})")
-    if name in unreachable:
-        raise DataError(unreachable[name])
+    name, folder = spec.set_name, spec.folder
+    if reason := failures.reason(name):
+        raise DataError(reason)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{name}.lock", timeout=LOCK_SECONDS):
-            return fetch_locked(wanted, progress)
+            return fetch_locked(spec, progress, failures)
     except Timeout as error:
         raise DataError(f"another process has been downloading {name} for too long") from error
     except OSError as error:
         raise DataError(f"data/cache cannot be written: {error.strerror or error}") from error
 
 
-def fetch_locked(wanted: Wanted, progress) -> str | None:
+def fetch_locked(spec: DownloadSpec, progress, failures: Failures) -> str | None:
     """Try mirror after mirror for the files that are not there, or not right."""
-    paths = {name: wanted.folder / name for name in wanted.files}
-    left = [n for n, path in paths.items() if not path.exists() or problem_of(path, wanted.files[n])]
+    paths = {name: spec.folder / name for name in spec.files}
+    left = [n for n, path in paths.items() if not path.exists() or problem_of(path, spec.files[n])]
     if not left:
         return None
-    failures = {}
-    for mirror in wanted.mirrors:
+    errors = {}
+    for mirror in spec.mirrors:
         host = urlsplit(mirror[left[0]]).netloc
         try:
             while left:
-                fetch_file(mirror[left[0]], paths[left[0]], wanted.files[left[0]], progress)
+                fetch_file(mirror[left[0]], paths[left[0]], spec.files[left[0]], progress)
                 del left[0]
             return host
         except DataError as error:
-            failures[host] = error
-    raise DataError(remember(wanted.set_name, failures))
-
-
-def remember(set_name: str, failures: dict[str, DataError]) -> str:
-    """Note that the set, or with no network every set, cannot be had; return why."""
-    reasons = "; ".join(f"{host}: {error}" for host, error in failures.items())
-    unreachable[set_name] = f"no download of {set_name} ({reasons})"
-    if failures and all(isinstance(error, NoConnectionError) for error in failures.values()):
-        unreachable.setdefault(ALL, set_name)
-    return unreachable[set_name]
+            errors[host] = error
+    raise DataError(failures.note(spec.set_name, errors))
 
 
 def fetch_file(url: str, path: Path, digest: str, progress=None) -> None:

@@ -18,14 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from labkit.data.catalogue import FILES, SHAPE
+from labkit.data.errors import DataError
 
 # third byte 0x08 says unsigned bytes, the fourth the number of dimensions
 IMAGES, LABELS = 0x00000803, 0x00000801
 LARGEST = 16 + 60_000 * math.prod(SHAPE)  # bytes of the largest official file
-
-
-class DataError(ValueError):
-    """A data file or source that cannot be used; the message names it and says why."""
 
 
 def read_bytes(path: Path, most: int = LARGEST) -> bytes:

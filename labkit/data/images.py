@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from labkit.data import registry
-from labkit.data.places import Found, Part
+from labkit.data.found import Found, Part
 from labkit.project import record
 
 
@@ -67,7 +67,7 @@ class ImageData:
         return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
 
-def load(name: str, n_train: int | None = None, n_test: int | None = None, **reading) -> ImageData:
+def load(name: str, n_train: int | None = None, n_test: int | None = None, **mat_options) -> ImageData:
     """Load an image set from the first source that truly has it.
 
     The search for MNIST and Fashion-MNIST goes through `$LABKIT_DATA`, data/cache, the
@@ -83,19 +83,19 @@ def load(name: str, n_train: int | None = None, n_test: int | None = None, **rea
         n_train, n_test: how many images, spread evenly over the official order; None
             means all there are. Where the source has fewer, all are taken and the note
             says so.
-        reading: for faces, how a file of one's own is to be read where it leaves a doubt:
+        mat_options: for faces, how a file of one's own is to be read where it leaves a doubt:
             `file`, `variable`, `axis`, `shape`, `order`, `transpose`, `labels`, `subjects`;
-            see `labkit.data.layouts.Reading`.
+            see `labkit.data.faces.layouts.MatOptions`.
 
     Raises:
         DataError: unknown name, no source has the set, or a file of one's own cannot be used.
         ValueError: a count that is not a whole number from 1 to the size of the set.
         TypeError: an argument that the set does not take.
     """
-    room = registry.room(name)
-    for part, count, most in zip(("n_train", "n_test"), (n_train, n_test), room.sizes(name), strict=True):
+    source = registry.source_module(name)
+    for part, count, most in zip(("n_train", "n_test"), (n_train, n_test), source.sizes(name), strict=True):
         check_count(part, count, most)
-    found = room.find(name, **reading)
+    found = source.find(name, **mat_options)
     for problem in found.problems:
         warnings.warn(f"{name}: {problem}", stacklevel=2)
     train, test = pick(found.train, n_train), pick(found.test, n_test)
@@ -150,6 +150,11 @@ def to_unit(images: np.ndarray) -> np.ndarray:
     """uint8, or float32 in [0, 1], (n, h, w) → float32 (n, h, w, 1) in [0, 1]."""
     scale = np.float32(255 if images.dtype == np.uint8 else 1)
     return images[..., None].astype(np.float32) / scale
+
+
+def with_flips(x: np.ndarray) -> np.ndarray:
+    """Images (n, h, w, c) followed by their mirror images, (2n, h, w, c): left and right swapped."""
+    return np.concatenate([x, x[:, :, ::-1]])
 
 
 def note(found: Found, n_train, n_test) -> str:

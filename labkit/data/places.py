@@ -1,67 +1,16 @@
-"""Where image sets may lie on this machine, and what every search for one gives back."""
+"""Where image sets may lie on this machine."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from labkit.project import ROOT, bundled_data, data_cache
 
 CACHE = data_cache()
 MINI = bundled_data()
 SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
-
-
-@dataclass(frozen=True)
-class Part:
-    """Training or test images as found: (n, h, w) uint8 or float32 in [0, 1], labels (n,), and more.
-
-    `subjects` says who is shown, (n,) or None; `factors` what made the image, name → (n,).
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    subjects: np.ndarray | None = None
-    factors: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A set as it was found: its images, where, and what went wrong before.
-
-    `remarks` is what a reader has to know of the images; `people` is "" where they show no
-    real person, "open" where they do, "licensed" where they may not be published either.
-    `whole` is false for a bundled subset, or for rendered faces that stand in for real ones.
-    """
-
-    name: str
-    train: Part = field(repr=False)
-    test: Part = field(repr=False)
-    class_names: tuple[str, ...]
-    digest: str
-    source: str
-    remarks: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    people: str = ""
-    whole: bool = True
-
-
-@dataclass(frozen=True)
-class FileCheck:
-    """One file that the search would meet: where, and what is wrong with it, if anything.
-
-    `told` is what there is to say where nothing is wrong.
-    """
-
-    set_name: str
-    source: str
-    file: str
-    problem: str | None
-    told: str = "right"
 
 
 def own_root() -> Path | None:
@@ -113,7 +62,7 @@ def missing_root() -> list[str]:
     return ["$LABKIT_DATA is set, but is no folder that can be opened"] if missing else []
 
 
-def nowhere(name: str, labels, problems: list[str]) -> str:
+def not_found_message(name: str, labels, problems: list[str]) -> str:
     """The error for a set that no source has: a line for each, what was wrong or that it is not there."""
     silent = [label for label in labels if not any(p.startswith(f"{label}: ") for p in problems)]
     off = ["download: switched off by LABKIT_OFFLINE"] if offline() else []

@@ -10,16 +10,14 @@ import numpy as np
 
 from labkit.data import download, places
 from labkit.data.catalogue import FILES, SETS, Edition, ImageSet
-from labkit.data.idx import IMAGES, LABELS, DataError, parse_idx, read_bytes, read_npz, sha256, to_idx
-from labkit.data.places import FileCheck, Found, Part, set_aside
+from labkit.data.errors import DataError, NotThere
+from labkit.data.found import FileCheck, Found, Part
+from labkit.data.idx import IMAGES, LABELS, parse_idx, read_bytes, read_npz, sha256, to_idx
+from labkit.data.places import set_aside
 
 BUNDLED = "subset bundled in data/mini"
 # In a folder that was given directly the files of one set are met when another is looked for.
 OF_ANOTHER_SET = "is a true file of another set"
-
-
-class NotThere(Exception):  # noqa: N818 - no error: the search goes on
-    """A source that does not have the set."""
 
 
 def folders(image_set: ImageSet) -> Iterator[tuple[str, Path]]:
@@ -54,7 +52,7 @@ def find(name: str, *, only_look: bool = False) -> Found:
     if not (only_look or places.offline()):
         cache = places.CACHE / image_set.folders[0]
         try:
-            host = download.fetch(wanted(image_set))
+            host = download.fetch(download_spec(image_set), failures=download.LOAD_FAILURES)
             label = f"download from {host}" if host else "data/cache"
             if hit := look_in(image_set, label, cache, problems):
                 return found(image_set, *hit, label, problems)
@@ -64,7 +62,7 @@ def find(name: str, *, only_look: bool = False) -> Found:
     if hit := look_in(image_set, BUNDLED, mini, problems, keep_bad=True):
         return found(image_set, *hit, BUNDLED, problems)
     labels = dict.fromkeys([*(label for label, _ in folders(image_set)), BUNDLED])
-    raise DataError(places.nowhere(name, labels, problems))
+    raise DataError(places.not_found_message(name, labels, problems))
 
 
 def found(image_set: ImageSet, edition: Edition, arrays, source: str, problems: list[str]) -> Found:
@@ -91,21 +89,21 @@ def sizes(name: str) -> tuple[int, int]:
     return SETS[name].whole.n_train, SETS[name].whole.n_test
 
 
-def wanted(image_set: ImageSet) -> download.Wanted:
+def download_spec(image_set: ImageSet) -> download.DownloadSpec:
     """The files of the whole set as they can be downloaded, into data/cache."""
     files = {f"{name}.gz": image_set.whole.digests[array] for array, name in FILES.items()}
     mirrors = tuple({name: f"{mirror}{name}" for name in files} for mirror in image_set.mirrors)
-    return download.Wanted(image_set.name, places.CACHE / image_set.folders[0], files, mirrors)
+    return download.DownloadSpec(image_set.name, places.CACHE / image_set.folders[0], files, mirrors)
 
 
-def fetch(name: str, progress=None) -> str:
+def fetch(name: str, progress=None, *, failures: download.Failures) -> str:
     """Bring a set into data/cache, whole; say what was done and which bad files were met."""
     image_set, problems = SETS[name], []
     folder = places.CACHE / image_set.folders[0]
     hit = look_in(image_set, "data/cache", folder, problems)
     host = None
     if hit is None or hit[0] is not image_set.whole:
-        host = download.fetch(wanted(image_set), progress)
+        host = download.fetch(download_spec(image_set), progress, failures=failures)
     done = f"downloaded from {host}, digests right" if host else "already in data/cache"
     return "; ".join([f"{name}: {done}", *problems])
 
@@ -175,7 +173,7 @@ def read_folder(image_set: ImageSet, folder: Path, problems: list[str], *, keep_
         except OSError as error:
             problems.append(f"{path.name} cannot be read: {error.strerror}")
             raise NotThere from error
-    edition, wrong = judge(image_set, arrays)
+    edition, wrong = match_edition(image_set, arrays)
     for path in dict.fromkeys(paths[array] for array in wrong):
         problems.append(f"{path.name} has a wrong SHA-256{'' if keep_bad else set_aside(path)}")
     if edition is None:
@@ -222,7 +220,7 @@ def read_file(path: Path, arrays: list[str]) -> dict[str, np.ndarray]:
     return {array: parse_idx(read_bytes(path), path.name, IMAGES if array.startswith("x") else LABELS)}
 
 
-def judge(image_set: ImageSet, arrays) -> tuple[Edition | None, list[str]]:
+def match_edition(image_set: ImageSet, arrays) -> tuple[Edition | None, list[str]]:
     """The edition that the arrays are, if any, and which arrays are of no known set.
 
     True files of another set, or of two editions, are not wrong: they lie in a folder

@@ -19,6 +19,7 @@ from labkit.metrics.exact import (
     log_joint,
     posterior,
 )
+from labkit.metrics.latent_space import Roughness, linear_probe, neighbour_probe, roughness, slant
 from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
 from labkit.metrics.reconstruction import (
@@ -54,6 +55,7 @@ __all__ = [
     "Memorisation",
     "Prdc",
     "References",
+    "Roughness",
     "SampleQuality",
     "Scale",
     "Surgery",
@@ -74,18 +76,22 @@ __all__ = [
     "iw_nll",
     "judge_samples",
     "kernel_distance",
+    "linear_probe",
     "load_classifier",
     "log_evidence",
     "log_joint",
     "memorisation",
     "mse",
     "nearest",
+    "neighbour_probe",
     "pca_mse",
     "pixel_entropy",
     "posterior",
     "prdc",
     "principal_components",
     "reference_sets",
+    "roughness",
     "sharpness",
+    "slant",
     "ssim",
 ]

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from labkit.losses import bernoulli_nll, kl_divergence_per_dim
+from labkit.losses import bernoulli_nll, check_takes_logits, kl_divergence_per_dim
 
 # Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, section 5.
 ACTIVE_THRESHOLD = 0.01
@@ -51,8 +51,9 @@ def elbo(
         batch_size: images at a time.
 
     Raises:
-        ValueError: no images, less than one sample, or not as many labels as images.
+        ValueError: no images, less than one sample, not as many labels as images, or a likelihood of pixels.
     """
+    check_takes_logits(nll)
     if len(x) == 0 or samples < 1:
         raise ValueError(f"elbo needs images and samples; got {len(x)} images, {samples} samples")
     if labels is not None and len(labels) != len(x):
@@ -127,10 +128,11 @@ def iw_nll(encode, decode_logits, x, *, k=5000, nll=bernoulli_nll, chunk=5000, s
         seed: seed of the draws.
 
     Raises:
-        ValueError: no images, or k or chunk below 1.
+        ValueError: no images, k or chunk below 1, or a likelihood of pixels.
 
     Source: Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016.
     """
+    check_takes_logits(nll)
     if len(x) == 0 or k < 1 or chunk < 1:
         raise ValueError(f"iw_nll needs images, k and chunk; got {len(x)} images, k = {k}, chunk = {chunk}")
     noise = keras.random.SeedGenerator(seed)

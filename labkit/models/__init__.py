@@ -1,6 +1,5 @@
 """Network builders and the Keras models that train them."""
 
-from labkit.models.arithmetic import conv_size, layer_steps, transposed_size
 from labkit.models.arrays import in_batches
 from labkit.models.autoencoder import Autoencoder
 from labkit.models.averaging import AveragedGenerator
@@ -9,9 +8,10 @@ from labkit.models.conv_autoencoder import conv_decoder, conv_encoder, conv_vae
 from labkit.models.cvae import CVAE, dense_cvae
 from labkit.models.dense import dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
+from labkit.models.dense_weights import dense_layers
 from labkit.models.gan import GAN, gradient_penalty
-from labkit.models.layers import dense_layers
 from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
+from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Autoencoder",
     "AveragedGenerator",
     "Sampling",
+    "arithmetic_table",
     "conv_decoder",
     "conv_discriminator",
     "conv_encoder",
@@ -37,6 +38,7 @@ __all__ = [
     "gradient_penalty",
     "in_batches",
     "layer_steps",
+    "multiplications",
     "pooled_discriminator",
     "pooled_encoder",
     "reparameterize",

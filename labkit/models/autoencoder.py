@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from labkit.losses import bernoulli_nll
+from labkit.losses import bernoulli_nll, check_takes_logits
 from labkit.models.arrays import check_codes, check_images
 
 
@@ -20,6 +20,7 @@ class Autoencoder(keras.Model):
 
     def __init__(self, encoder, decoder, nll=bernoulli_nll, **kwargs):
         super().__init__(**kwargs)
+        check_takes_logits(nll)
         self.encoder, self.decoder, self.nll = encoder, decoder, nll
         self.loss_tracker = keras.metrics.Mean("loss")
         self.built = True  # both networks are, so that weights can be loaded before a first call

@@ -1,18 +1,20 @@
 """Generators and discriminators made of convolutions.
 
 Radford et al., "Unsupervised Representation Learning with Deep Convolutional Generative
-Adversarial Networks" (DCGAN), ICLR 2016. Feature maps are (height, width, channels).
+Adversarial Networks" (DCGAN), ICLR 2016. Feature maps are (height, width, channels); shapes in
+comments are those of the defaults.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import keras
 from keras import layers
 
-from labkit.models.dense import check_sizes
-from labkit.models.dense_gan import activation, kernels, normalised, seed_spectral
+from labkit.models.initializers import gan_initializers
+from labkit.models.parts import activate, activation, check_sizes, indexed, normalised, seed_spectral
 
 
 def conv_generator(
@@ -54,28 +56,33 @@ def conv_generator(
             than `filters`, or `norm` is unknown.
     """
     check_sizes(latent_dim=latent_dim, kernel_size=kernel_size, channels=channels, **indexed("dense", dense))
+    check_maps(base, filters, strides)
+    if norm not in ("before", "after", None):
+        raise ValueError(f"norm is {norm!r}; 'before', 'after' or None was expected")
+    kernel, linear = gan_initializers(initializer, seed)
+    bias = norm != "before"
+    conv = partial(layers.Conv2DTranspose, kernel_size=kernel_size, padding="same", use_bias=bias)
+    z = h = keras.Input((latent_dim,), name="z")  # 100
+    for i, units in enumerate((*dense, math.prod(base)), start=1):
+        h = layers.Dense(units, use_bias=bias, kernel_initializer=kernel(), name=f"dense_{i}")(h)  # 12,544
+        h = activate(h, slope, norm, f"dense_{i}")
+    h = layers.Reshape(base, name="base")(h)  # 7×7×256
+    for i, (count, stride) in enumerate(zip(filters, strides[:-1], strict=True), start=1):
+        h = conv(count, strides=stride, kernel_initializer=kernel(), name=f"conv_{i}")(h)  # 7×7×128, 14×14×64
+        h = activate(h, slope, norm, f"conv_{i}")
+    pixels = conv(
+        channels, strides=strides[-1], kernel_initializer=linear(), activation="tanh", name="pixels"
+    )
+    return keras.Model(z, pixels(h), name="generator")  # 28×28×1
+
+
+def check_maps(base, filters, strides):
+    """Raise ValueError unless all are whole numbers and `strides` has one entry more than `filters`."""
     check_sizes(**indexed("base", base), **indexed("filters", filters), **indexed("strides", strides))
     if len(strides) != len(filters) + 1:
         raise ValueError(
             f"strides has {len(strides)} entries; filters has {len(filters)}, so one more is due"
         )
-    if norm not in ("before", "after", None):
-        raise ValueError(f"norm is {norm!r}; 'before', 'after' or None was expected")
-    kernel, linear = kernels(initializer, seed)
-    bias = norm != "before"
-    z = h = keras.Input((latent_dim,), name="z")
-    for i, units in enumerate((*dense, math.prod(base)), start=1):
-        h = layers.Dense(units, use_bias=bias, kernel_initializer=kernel(), name=f"dense_{i}")(h)
-        h = activate(h, slope, norm, f"dense_{i}")
-    h = layers.Reshape(base, name="base")(h)
-    options = {"padding": "same", "use_bias": bias}
-    for i, (count, stride) in enumerate(zip(filters, strides, strict=False), start=1):
-        options |= {"strides": stride, "kernel_initializer": kernel()}
-        h = layers.Conv2DTranspose(count, kernel_size, name=f"conv_{i}", **options)(h)
-        h = activate(h, slope, norm, f"conv_{i}")
-    options |= {"strides": strides[-1], "kernel_initializer": linear()}
-    h = layers.Conv2DTranspose(channels, kernel_size, activation="tanh", name="pixels", **options)(h)
-    return keras.Model(z, h, name="generator")
 
 
 def conv_discriminator(
@@ -115,32 +122,22 @@ def conv_discriminator(
     """
     check_sizes(kernel_size=kernel_size, strides=strides, pool=pool)
     check_sizes(**indexed("filters", filters), **indexed("dense", dense))
-    kernel, linear = kernels(initializer, seed + 1)
-    x = h = keras.Input(image_shape, name="x")
+    kernel, linear = gan_initializers(initializer, seed + 1)
+    conv = partial(layers.Conv2D, kernel_size=kernel_size, strides=strides, padding=padding)
+    x = h = keras.Input(image_shape, name="x")  # 28×28×1
     for i, count in enumerate(filters, start=1):
-        options = {"strides": strides, "padding": padding, "kernel_initializer": kernel()}
-        conv = layers.Conv2D(count, kernel_size, name=f"conv_{i}", **options)
-        h = activation(slope, f"conv_{i}_act")(normalised(conv, spectral)(h))
+        layer = conv(count, kernel_initializer=kernel(), name=f"conv_{i}")
+        h = normalised(layer, spectral)(h)  # 14×14×64, then 7×7×128
+        h = activation(slope, f"conv_{i}_act")(h)
         if pool > 1:
             h = layers.MaxPooling2D(pool, name=f"pool_{i}")(h)
         if dropout:
             h = layers.Dropout(dropout, seed=1000 * seed + i, name=f"dropout_{i}")(h)
-    h = layers.Flatten(name="flatten")(h)
+    h = layers.Flatten(name="flatten")(h)  # 6,272
     for i, units in enumerate(dense, start=1):
-        hidden = layers.Dense(units, kernel_initializer=kernel(), name=f"dense_{i}")
-        h = activation(slope, f"dense_{i}_act")(normalised(hidden, spectral)(h))
-    logit = layers.Dense(1, kernel_initializer=linear(), name="logit")
-    return seed_spectral(keras.Model(x, normalised(logit, spectral)(h), name="discriminator"), seed)
-
-
-def activate(h, slope, norm, name):
-    """Append an activation to `h`, with batch normalisation before it, after it, or none."""
-    if norm == "before":
-        h = layers.BatchNormalization(name=f"{name}_norm")(h)
-    h = activation(slope, f"{name}_act")(h)
-    return layers.BatchNormalization(name=f"{name}_norm")(h) if norm == "after" else h
-
-
-def indexed(name, sizes):
-    """{"name[0]": first, …}, so that an error can say which entry it means."""
-    return {f"{name}[{i}]": size for i, size in enumerate(sizes)}
+        layer = layers.Dense(units, kernel_initializer=kernel(), name=f"dense_{i}")
+        h = normalised(layer, spectral)(h)
+        h = activation(slope, f"dense_{i}_act")(h)
+    layer = layers.Dense(1, kernel_initializer=linear(), name="logit")
+    logit = normalised(layer, spectral)(h)  # 1
+    return seed_spectral(keras.Model(x, logit, name="discriminator"), seed)

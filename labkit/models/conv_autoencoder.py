@@ -1,16 +1,19 @@
 """Encoders and decoders made of convolutions only: no dense layer anywhere.
 
 Strided convolutions in place of pooling: Springenberg et al., "Striving for Simplicity: The
-All Convolutional Net", ICLR 2015 workshop. Feature maps are (height, width, channels).
+All Convolutional Net", ICLR 2015 workshop. Feature maps are (height, width, channels); shapes in
+comments are those of the defaults.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 from keras import layers
 
-from labkit.models.conv import indexed
-from labkit.models.dense import check_sizes, initializers
+from labkit.models.initializers import initializers
+from labkit.models.parts import check_sizes, encoder_model, indexed
 from labkit.models.vae import VAE
 
 
@@ -48,18 +51,16 @@ def conv_encoder(
     """
     check_filters(filters, latent_dim, kernel_size)
     relu, linear, log_var = initializers(initializer, seed)
-    x = h = keras.Input(image_shape, name="x")
+    conv = partial(layers.Conv2D, kernel_size=kernel_size, strides=2, padding="same", activation="relu")
+    x = h = keras.Input(image_shape, name="x")  # 28×28×1
     for i, count in enumerate(filters, start=1):
-        options = {"strides": 2, "padding": "same", "activation": "relu", "kernel_initializer": relu()}
-        h = layers.Conv2D(count, kernel_size, name=f"conv_{i}", **options)(h)
+        h = conv(count, kernel_initializer=relu(), name=f"conv_{i}")(h)  # 14×14×32, then 7×7×64
 
     def head(name, initializer):
         code = layers.Conv2D(latent_dim, h.shape[1:3], kernel_initializer=initializer, name=f"{name}_map")
-        return layers.Reshape((latent_dim,), name=name)(code(h))  # 1×1×D → D
+        return layers.Reshape((latent_dim,), name=name)(code(h))  # 1×1×128 → 128
 
-    if gaussian:
-        return keras.Model(x, [head("z_mean", linear()), head("z_log_var", log_var())], name="encoder")
-    return keras.Model(x, head("z", linear()), name="encoder")
+    return encoder_model(x, head, gaussian, linear, log_var)
 
 
 def conv_decoder(
@@ -86,24 +87,28 @@ def conv_decoder(
     """
     check_filters(filters, latent_dim, kernel_size)
     relu, linear, _ = initializers(initializer, seed + 1)
-    *targets, smallest = map_sizes(image_shape[:2], len(filters))
-    z = keras.Input((latent_dim,), name="z")
-    h = layers.Reshape((1, 1, latent_dim), name="z_map")(z)
-    options = {"activation": "relu", "kernel_initializer": relu()}
-    h = layers.Conv2DTranspose(filters[0], smallest, name="conv_1", **options)(h)
-    for i, (count, target) in enumerate(zip(filters[1:], targets[:0:-1], strict=True), start=2):
-        options = {"activation": "relu", "kernel_initializer": relu(), "name": f"conv_{i}"}
-        h = enlarge(count, kernel_size, h, target, options)
-    options = {"kernel_initializer": linear(), "name": "logits"}
-    return keras.Model(z, enlarge(image_shape[2], kernel_size, h, targets[0], options), name="decoder")
+    *larger, smallest = map_sizes(image_shape[:2], len(filters))  # 28×28 and 14×14, 7×7
+    conv = partial(layers.Conv2DTranspose, kernel_size=kernel_size, strides=2, padding="same")
+    relu_conv = partial(conv, activation="relu")
+    z = keras.Input((latent_dim,), name="z")  # 128
+    h = layers.Reshape((1, 1, latent_dim), name="z_map")(z)  # 1×1×128
+    first = layers.Conv2DTranspose(
+        filters[0], smallest, activation="relu", kernel_initializer=relu(), name="conv_1"
+    )
+    h = first(h)  # 7×7×64
+    for i, (count, size) in enumerate(zip(filters[1:], larger[:0:-1], strict=True), start=2):
+        wider = relu_conv(count, output_padding=padding(h, size), kernel_initializer=relu(), name=f"conv_{i}")
+        h = wider(h)  # 14×14×32
+    pixels = conv(
+        image_shape[2], output_padding=padding(h, larger[0]), kernel_initializer=linear(), name="logits"
+    )
+    return keras.Model(z, pixels(h), name="decoder")  # 28×28×1
 
 
-def enlarge(count, kernel_size, h, target, options):
-    """Append a transposed convolution of stride 2 from the map `h` to one of size `target`."""
+def padding(h, size):
+    """What a transposed convolution of stride 2 has to add to reach a map of `size` from the map `h`."""
     # Stride 2 with "same" padding gives 2n, or 2n − 1 where the encoder's map was odd.
-    extra = [size - 2 * n + 1 for n, size in zip(h.shape[1:3], target, strict=True)]
-    options |= {"strides": 2, "padding": "same", "output_padding": extra}
-    return layers.Conv2DTranspose(count, kernel_size, **options)(h)
+    return [target - 2 * n + 1 for n, target in zip(h.shape[1:3], size, strict=True)]
 
 
 def conv_vae(filters=(32, 64), latent_dim=128, *, kernel_size=3, beta=1.0, initializer="he", seed=0):
@@ -112,9 +117,11 @@ def conv_vae(filters=(32, 64), latent_dim=128, *, kernel_size=3, beta=1.0, initi
     The arguments are those of `conv_encoder`, `conv_decoder` and `VAE`; `filters` is given
     from the image on.
     """
-    options = {"kernel_size": kernel_size, "initializer": initializer, "seed": seed}
-    encoder = conv_encoder(filters, latent_dim, **options)
-    return VAE(encoder, conv_decoder(filters[::-1], latent_dim, **options), beta=beta, seed=seed)
+    encoder = conv_encoder(filters, latent_dim, kernel_size=kernel_size, initializer=initializer, seed=seed)
+    decoder = conv_decoder(
+        filters[::-1], latent_dim, kernel_size=kernel_size, initializer=initializer, seed=seed
+    )
+    return VAE(encoder, decoder, beta=beta, seed=seed)
 
 
 def map_sizes(size, halvings):

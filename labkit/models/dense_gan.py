@@ -1,19 +1,17 @@
-"""Generators and discriminators of fully connected layers, and what all such networks share.
+"""Generators and discriminators made of fully connected layers.
 
-Generators end in tanh, pixels in [-1, 1]; discriminators end in one logit or raw score.
-N(0, 0.02) initialisation: Radford et al., "Unsupervised Representation Learning with Deep
-Convolutional Generative Adversarial Networks", ICLR 2016.
+Generators end in tanh, pixels in [-1, 1]; discriminators end in one logit or raw score. Shapes
+in comments are those of the defaults.
 """
 
 from __future__ import annotations
 
-import itertools
-
 import keras
-import numpy as np
 from keras import layers
 
-from labkit.models.dense import check_sizes, dense_decoder, initializers
+from labkit.models.dense import dense_decoder
+from labkit.models.initializers import gan_initializers
+from labkit.models.parts import activation, check_sizes, indexed, normalised, seed_spectral
 
 
 def dense_generator(
@@ -37,7 +35,7 @@ def dense_generator(
         ValueError: a size is not a positive whole number.
     """
     decoder = dense_decoder(hidden, latent_dim, image_shape=image_shape, initializer=initializer, seed=seed)
-    pixels = layers.Activation("tanh", name="pixels")(decoder.output)
+    pixels = layers.Activation("tanh", name="pixels")(decoder.output)  # 28×28×1
     return keras.Model(decoder.input, pixels, name="generator")
 
 
@@ -60,49 +58,14 @@ def dense_discriminator(
     Raises:
         ValueError: a size is not a positive whole number.
     """
-    check_sizes(**{f"hidden[{i}]": units for i, units in enumerate(hidden)})
-    kernel, linear = kernels(initializer, seed + 1)
-    x = keras.Input(image_shape, name="x")
-    h = layers.Flatten(name="flatten")(x)
+    check_sizes(**indexed("hidden", hidden))
+    kernel, linear = gan_initializers(initializer, seed + 1)
+    x = keras.Input(image_shape, name="x")  # 28×28×1
+    h = layers.Flatten(name="flatten")(x)  # 784
     for i, units in enumerate(hidden, start=1):
         dense = layers.Dense(units, kernel_initializer=kernel(), name=f"hidden_{i}")
-        h = activation(slope, f"act_{i}")(normalised(dense, spectral)(h))
-    logit = layers.Dense(1, kernel_initializer=linear(), name="logit")
-    model = keras.Model(x, normalised(logit, spectral)(h), name="discriminator")
-    return seed_spectral(model, seed)
-
-
-def kernels(scheme, seed):
-    """Makers of seeded initialisers for layers before an activation and for linear layers.
-
-    `scheme` is "normal" for N(0, 0.02), or one of `labkit.models.dense.SCHEMES`. Raises
-    ValueError for another.
-    """
-    if scheme != "normal":
-        relu, linear, _ = initializers(scheme, seed)
-        return relu, linear
-    seeds = itertools.count(1000 * seed)
-
-    def maker():
-        return keras.initializers.RandomNormal(stddev=0.02, seed=next(seeds))
-
-    return maker, maker
-
-
-def activation(slope, name):
-    """A LeakyReLU layer with that slope for negative inputs, or ReLU if it is 0."""
-    return layers.LeakyReLU(slope, name=name) if slope else layers.ReLU(name=name)
-
-
-def normalised(layer, spectral):
-    """The layer itself, or under spectral normalisation if `spectral`."""
-    return layers.SpectralNormalization(layer, name=f"{layer.name}_spectral") if spectral else layer
-
-
-def seed_spectral(model, seed):
-    """Seed the power iterations' first vectors, which Keras draws anew in every process."""
-    rng = np.random.default_rng(seed)
-    for layer in model.layers:
-        if isinstance(layer, layers.SpectralNormalization):
-            layer.vector_u.assign(rng.normal(size=layer.vector_u.shape))
-    return model
+        h = normalised(dense, spectral)(h)  # 256, twice
+        h = activation(slope, f"act_{i}")(h)
+    dense = layers.Dense(1, kernel_initializer=linear(), name="logit")
+    logit = normalised(dense, spectral)(h)  # 1
+    return seed_spectral(keras.Model(x, logit, name="discriminator"), seed)

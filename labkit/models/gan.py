@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from labkit.losses import GAN_LOSSES, sum_per_image
+from labkit.losses import GAN_LOSSES, LOGIT_LOSSES, sum_per_image
 from labkit.models.averaging import AveragedGenerator
 from labkit.parameters import did_you_mean
 
@@ -126,7 +126,7 @@ class GAN(keras.Model):
             loss += self.penalty_weight * ops.mean(
                 gradient_penalty(lambda x: self.discriminator(x, training=training), x_real, x_fake, epsilon)
             )
-        if self.loss_name in ("non_saturating", "minimax"):
+        if self.loss_name in LOGIT_LOSSES:
             real, fake = ops.sigmoid(real), ops.sigmoid(fake)
         for name, value in (("d_loss", loss), ("d_real", real), ("d_fake", fake)):
             self.track(name, ops.mean(value), ops.shape(x_real)[0])

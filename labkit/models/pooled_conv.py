@@ -4,19 +4,20 @@ and enlarge them by repeating pixels ("nearest" upsampling).
 A block of the encoder is convolution – batch normalisation – ReLU – pooling, one of the
 decoder batch normalisation – ReLU – convolution – upsampling. Batch normalisation: Ioffe &
 Szegedy, ICML 2015. Upsampling before convolutions, against checkerboards: Odena et al.,
-"Deconvolution and Checkerboard Artifacts", Distill 2016.
+"Deconvolution and Checkerboard Artifacts", Distill 2016. Shapes in comments are those of the
+defaults.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import keras
 from keras import layers
 
-from labkit.models.conv import indexed
-from labkit.models.dense import check_sizes, initializers
-from labkit.models.dense_gan import kernels
+from labkit.models.initializers import gan_initializers, initializers
+from labkit.models.parts import check_sizes, encoder_model, indexed
 
 
 def pooled_encoder(
@@ -56,14 +57,13 @@ def pooled_encoder(
     """
     check_sizes(latent_dim=latent_dim)
     relu, linear, log_var = initializers(initializer, seed)
-    x = keras.Input(image_shape, name="x")
-    h = pooled_blocks(x, filters, pools, kernel_size, relu, {"momentum": momentum, "epsilon": epsilon})
-    if gaussian:
-        z_mean = layers.Dense(latent_dim, kernel_initializer=linear(), name="z_mean")(h)
-        z_log_var = layers.Dense(latent_dim, kernel_initializer=log_var(), name="z_log_var")(h)
-        return keras.Model(x, [z_mean, z_log_var], name="encoder")
-    z = layers.Dense(latent_dim, kernel_initializer=linear(), name="z")(h)
-    return keras.Model(x, z, name="encoder")
+    x = keras.Input(image_shape, name="x")  # 64×64×1
+    h = pooled_blocks(x, filters, pools, kernel_size, relu, momentum, epsilon)  # 16,384
+
+    def head(name, initializer):
+        return layers.Dense(latent_dim, kernel_initializer=initializer, name=name)(h)  # 64
+
+    return encoder_model(x, head, gaussian, linear, log_var)
 
 
 def upsampling_decoder(
@@ -103,18 +103,22 @@ def upsampling_decoder(
         )
     height, width = shrunk(image_shape, math.prod(upsamplings))
     kernel, linear, _ = initializers(initializer, seed + 1)
-    z = keras.Input((latent_dim,), name="z")
-    h = layers.Dense(height * width * filters[0], kernel_initializer=linear(), name="dense")(z)
-    h = layers.Reshape((height, width, filters[0]), name="base")(h)
-    for i, count in enumerate((*filters[1:], image_shape[2]), start=1):
-        last = i == len(filters)
-        h = layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"norm_{i}")(h)
+    norm = partial(layers.BatchNormalization, momentum=momentum, epsilon=epsilon)
+    conv = partial(layers.Conv2D, kernel_size=kernel_size, padding="same")
+    z = keras.Input((latent_dim,), name="z")  # 64
+    h = layers.Dense(height * width * filters[0], kernel_initializer=linear(), name="dense")(z)  # 16,384
+    h = layers.Reshape((height, width, filters[0]), name="base")(h)  # 16×16×64
+    for i, (count, factor) in enumerate(zip(filters[1:], upsamplings, strict=True), start=1):
+        h = norm(name=f"norm_{i}")(h)
         h = layers.ReLU(name=f"relu_{i}")(h)
-        options = {"padding": "same", "kernel_initializer": linear() if last else kernel()}
-        h = layers.Conv2D(count, kernel_size, name="logits" if last else f"conv_{i}", **options)(h)
-        if not last and upsamplings[i - 1] > 1:
-            h = layers.UpSampling2D(upsamplings[i - 1], interpolation="nearest", name=f"up_{i}")(h)
-    return keras.Model(z, h, name="decoder")
+        h = conv(count, kernel_initializer=kernel(), name=f"conv_{i}")(h)  # 16×16×32, then 32×32×16
+        if factor > 1:
+            h = layers.UpSampling2D(factor, interpolation="nearest", name=f"up_{i}")(h)  # 32×32, then 64×64
+    last = len(filters)
+    h = norm(name=f"norm_{last}")(h)
+    h = layers.ReLU(name=f"relu_{last}")(h)
+    logits = conv(image_shape[2], kernel_initializer=linear(), name="logits")(h)  # 64×64×1
+    return keras.Model(z, logits, name="decoder")
 
 
 def pooled_discriminator(
@@ -141,29 +145,29 @@ def pooled_discriminator(
     Raises:
         ValueError: a size is not a positive whole number, or the pools do not divide the image.
     """
-    kernel, linear = kernels(initializer, seed + 1)
-    x = keras.Input(image_shape, name="x")
-    h = pooled_blocks(x, filters, pools, kernel_size, kernel, {"momentum": momentum, "epsilon": epsilon})
-    logit = layers.Dense(1, kernel_initializer=linear(), name="logit")(h)
+    kernel, linear = gan_initializers(initializer, seed + 1)
+    x = keras.Input(image_shape, name="x")  # 64×64×1
+    h = pooled_blocks(x, filters, pools, kernel_size, kernel, momentum, epsilon)  # 16,384
+    logit = layers.Dense(1, kernel_initializer=linear(), name="logit")(h)  # 1
     return keras.Model(x, logit, name="discriminator")
 
 
-def pooled_blocks(x, filters, pools, kernel_size, kernel, norm):
+def pooled_blocks(x, filters, pools, kernel_size, kernel, momentum, epsilon):
     """Append a block for each entry of `filters` to the images `x`; flat features, (batch, n)."""
     check_sizes(kernel_size=kernel_size, **indexed("filters", filters), **indexed("pools", pools))
     if len(pools) != len(filters):
         raise ValueError(f"pools has {len(pools)} entries; filters has {len(filters)}, one for each is due")
     shrunk(x.shape[1:], math.prod(pools))
+    norm = partial(layers.BatchNormalization, momentum=momentum, epsilon=epsilon)
+    conv = partial(layers.Conv2D, kernel_size=kernel_size, padding="same")
     h = x
     for i, (count, pool) in enumerate(zip(filters, pools, strict=True), start=1):
-        conv = layers.Conv2D(
-            count, kernel_size, padding="same", kernel_initializer=kernel(), name=f"conv_{i}"
-        )
-        h = layers.BatchNormalization(name=f"norm_{i}", **norm)(conv(h))
+        h = conv(count, kernel_initializer=kernel(), name=f"conv_{i}")(h)  # 64×64×16, 64×64×32, 32×32×64
+        h = norm(name=f"norm_{i}")(h)
         h = layers.ReLU(name=f"relu_{i}")(h)
         if pool > 1:
-            h = layers.AveragePooling2D(pool, name=f"pool_{i}")(h)
-    return layers.Flatten(name="flatten")(h)
+            h = layers.AveragePooling2D(pool, name=f"pool_{i}")(h)  # –, 32×32×32, 16×16×64
+    return layers.Flatten(name="flatten")(h)  # 16,384
 
 
 def shrunk(image_shape, factor):

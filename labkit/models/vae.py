@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from labkit.losses import bernoulli_nll, kl_divergence
+from labkit.losses import bernoulli_nll, check_takes_logits, kl_divergence
 from labkit.models.arrays import check_codes, check_images
 from labkit.models.dense import dense_decoder, dense_encoder
 
@@ -54,6 +54,7 @@ class VAE(keras.Model):
         super().__init__(**kwargs)
         if not beta >= 0:
             raise ValueError(f"beta is {beta}; it weighs the KL and must be at least 0")
+        check_takes_logits(nll)
         self.encoder, self.decoder, self.beta, self.nll = encoder, decoder, beta, nll
         self.sampling = Sampling(seed)
         self.loss_tracker = keras.metrics.Mean("loss")

@@ -9,38 +9,92 @@ from labkit.plots.style import BLUE, GREY, LINES, RED, LabFigure, styled
 MOST_INSIDE = 3  # entries of a legend that lies among the curves
 
 
-@styled
-def history(runs, key="loss", *, ylabel="nats per image", title="", name="history"):
-    """Training (solid) and validation (dashed) curves, one colour a run.
+# What a quantity of a history is, and its unit; another one is called by its key.
+QUANTITIES = {
+    "loss": "nats per image",
+    "reconstruction_loss": "nats per image",
+    "kl_loss": "nats per image",
+    "mse": "MSE per pixel",
+    "fcd": "FCD",
+    "kcd": "KCD",
+    "d_loss": "discriminator's loss",
+    "g_loss": "generator's loss",
+}
 
-    The legend tells the two apart; where no run has a validation curve it gives the runs alone.
+
+@styled
+def history(runs, key="loss", *, ylabel=None, title="", name="history"):
+    """Training (solid) and validation (dashed) curves of one quantity, one colour a run.
+
+    Of several seeds each is drawn thinly, their median boldly. The legend tells training from
+    validation; where no run has a validation curve it gives the runs alone.
 
     Args:
-        runs: dict of label → history (dict with "epoch", `key` and, if there, `val_key`).
+        runs: dict of label → history (dict with "epoch", `key` and, if there, `val_key`), or a
+            list of histories, one a seed, over the same epochs.
+        key: the quantity, such as "loss", "mse", "fcd".
+        ylabel: what it is, and its unit; None takes it from QUANTITIES, else the key itself.
+
+    Raises:
+        ValueError: a history without the key, or seeds over different epochs.
     """
+    runs = {label: check_seeds(label, run, key) for label, run in runs.items()}
+    ylabel = ylabel or QUANTITIES.get(key, key)
     fig = LabFigure(name=name)
     axes = fig.subplots()
-    ends = []
-    told = any(f"val_{key}" in run for run in runs.values())
-    for (label, run), colour in zip(runs.items(), LINES, strict=False):
-        text = f"{label}, training" if told else label
-        axes.plot(run["epoch"], run[key], color=colour, marker="o", markersize=3, label=text)
-        ends.append(f"{label}: {'training ' if told else ''}{run[key][0]:.4g} to {run[key][-1]:.4g}")
-        if f"val_{key}" in run:
-            axes.plot(
-                run["epoch"], run[f"val_{key}"], "--o", color=colour, markersize=3, label=f"{label}, test"
-            )
-            ends[-1] += f", test {run[f'val_{key}'][0]:.4g} to {run[f'val_{key}'][-1]:.4g}"
+    tested = any(f"val_{key}" in seeds[0] for seeds in runs.values())
+    words = []
+    for (label, seeds), colour in zip(runs.items(), LINES, strict=False):
+        draw_seeds(axes, seeds, key, colour, "-", f"{label}, training" if tested else label)
+        words.append(f"{label}: {'training ' if tested else ''}{in_words(seeds, key)}")
+        if f"val_{key}" in seeds[0]:
+            draw_seeds(axes, seeds, f"val_{key}", colour, "--", f"{label}, test")
+            words[-1] += f", test {in_words(seeds, f'val_{key}')}"
     axes.set(xlabel="epoch", ylabel=ylabel, title=title)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if (entries := len(axes.get_lines())) <= MOST_INSIDE:
+    place_legend(fig, axes)
+    epochs = max(seeds[0]["epoch"][-1] for seeds in runs.values())
+    fig.alt = f"{title or key} over {epochs} epochs, {ylabel}. " + "; ".join(words) + "."
+    return fig
+
+
+def check_seeds(label, run, key):
+    """The histories of a run as a list. Raises ValueError if one lacks the key or other epochs."""
+    seeds = list(run) if isinstance(run, list | tuple) else [run]
+    for seed in seeds:
+        if key not in seed:
+            raise ValueError(f"{label!r} has no {key!r}; it has {', '.join(seed)}")
+        if list(seed["epoch"]) != list(seeds[0]["epoch"]):
+            raise ValueError(f"the seeds of {label!r} were not measured after the same epochs")
+    return seeds
+
+
+def draw_seeds(axes, seeds, key, colour, line, label):
+    """One curve with a marker an epoch; of several seeds thin curves and their median."""
+    for run in seeds if len(seeds) > 1 else ():
+        axes.plot(run["epoch"], run[key], line, color=colour, lw=1, alpha=0.35)
+    median = np.median([run[key] for run in seeds], axis=0)
+    axes.plot(seeds[0]["epoch"], median, line, color=colour, marker="o", markersize=3, label=label)
+
+
+def in_words(seeds, key):
+    """First and last value; of several seeds the median's, and the range of the last."""
+    first, last = np.median([run[key] for run in seeds], axis=0)[[0, -1]]
+    ends = f"{first:.4g} to {last:.4g}"
+    if len(seeds) == 1:
+        return ends
+    finals = [run[key][-1] for run in seeds]
+    return f"{ends} (median of {len(seeds)} seeds; in the end {min(finals):.4g} to {max(finals):.4g})"
+
+
+def place_legend(fig, axes):
+    """A legend among the curves or, if it is long, below, where it hides none."""
+    entries = len(axes.get_legend_handles_labels()[1])
+    if entries <= MOST_INSIDE:
         axes.legend()
-    else:  # below, where it hides no curve
+    else:
         fig.set_figheight(fig.get_figheight() + 0.25 * -(-entries // 2))
         fig.legend(loc="outside lower center", ncols=2)
-    epochs = max(run["epoch"][-1] for run in runs.values())
-    fig.alt = f"{title or key} over {epochs} epochs in {ylabel}. " + "; ".join(ends) + "."
-    return fig
 
 
 @styled
@@ -93,15 +147,18 @@ def paired_history(runs, keys, labels, *, ylabel, title="", level=None, ylim=Non
             such a pair for the panels that need one; None fits each panel to its own curves.
     """
     fig = LabFigure(height=0.9 + 1.6 * len(runs), name=name)
-    ends = []
+    words = []
     panels = np.atleast_1d(fig.subplots(len(runs), 1))
     for axes, (model, histories) in zip(panels, runs.items(), strict=True):
+        ends = []
         for key, label, colour, line in zip(keys, labels, (BLUE, RED), ("-", "--"), strict=True):
             for run in reversed(histories):
                 bold = run is histories[0]
                 look = {"lw": 2, "marker": "o", "markersize": 3} if bold else {"lw": 1, "alpha": 0.45}
                 axes.plot(run["epoch"], run[key], line, color=colour, label=label if bold else None, **look)
-            ends.append(f"{model}: {label} {histories[0][key][0]:.3g} to {histories[0][key][-1]:.3g}")
+            ends.append(f"{label} {histories[0][key][0]:.3g} to {histories[0][key][-1]:.3g}")
+        which = f" (the first of {len(histories)} seeds)" if len(histories) > 1 else ""
+        words.append(f"{model}{which}: {', '.join(ends)}")
         if level is not None:
             axes.axhline(level[0], color=GREY, ls=":", lw=1.5, label=level[1])
         axes.set_title(model, loc="left", fontsize=11, pad=3)
@@ -111,5 +168,6 @@ def paired_history(runs, keys, labels, *, ylabel, title="", level=None, ylim=Non
     handles, names = panels[0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside upper center", ncols=len(names), title=title or None)
     panels[-1].set_xlabel("epoch")
-    fig.alt = f"{title or ylabel} through the epochs, first of {len(histories)} seeds. {'; '.join(ends)}."
+    dotted = "" if level is None else f" The dotted line at {level[0]:.3g} is: {level[1]}."
+    fig.alt = f"{title or ylabel} through the epochs. {'; '.join(words)}.{dotted}"
     return fig

@@ -46,24 +46,57 @@ def show_sheet(axes, sheet, extent=None):
 
 
 @styled
-def image_grid(images, columns=10, *, title="", name="images", alt=None):
-    """A grid of images (n, h, w[, 1]) in [0, 1]."""
+def image_grid(images, columns=10, *, title="", name="images", labels=None, alt=None):
+    """A grid of images (n, h, w[, 1]) in [0, 1].
+
+    Args:
+        labels: what each image shows, for the alt text, such as its class; one an image.
+        alt: the whole alt text, where the one made here does not say what matters.
+    """
     sheet = tile(images, columns)
     fig = LabFigure(height=WIDTH * sheet.shape[0] / sheet.shape[1] + (0.4 if title else 0.05), name=name)
     axes = fig.subplots()
     show_sheet(axes, sheet)
     axes.set_title(title)
-    fig.alt = alt or f"{title or 'Images'}: a grid of {len(images)} images, {columns} a row."
+    fig.alt = alt or grid_in_words(title or "Images", check_images(images), columns, labels)
     return fig
 
 
+def grid_in_words(title, images, columns, labels):
+    """What a grid shows: its images' labels, row by row, or else how bright and how unlike they are."""
+    n = len(images)
+    layout = f"{title}: {n} images" + (f", {columns} a row" if n > columns else "")
+    if labels is None:
+        return f"{layout}. {MEASURES}: {in_numbers(images)}."
+    check_count(labels, n)
+    lines = [", ".join(map(str, labels[i : i + columns])) for i in range(0, n, columns)]
+    return f"{layout}. " + "; ".join(lines) + "."
+
+
+MEASURES = "Brightness (0 black, 1 white) and variety (distance of a pixel from the mean image)"
+
+
+def in_numbers(images):
+    """Mean grey of images (n, h, w), and the root mean square of pixels about the images' mean."""
+    variety = np.sqrt(np.mean(np.square(images - images.mean(axis=0))))
+    return f"{images.mean():.2f}, {variety:.2f}"
+
+
+def check_count(labels, n):
+    """Raise ValueError unless there is a label for each of `n` images."""
+    if len(labels) != n:
+        raise ValueError(f"there are {len(labels)} labels for {n} images; one for each was expected")
+
+
 @styled
-def image_rows(rows, *, title="", name="rows", alt=None):
+def image_rows(rows, *, title="", name="rows", labels=None, alt=None):
     """Rows of images under each other, aligned by column, each with its label.
 
     Args:
         rows: dict of label → images (n, h, w[, 1]) in [0, 1], equally many in each row;
             for reconstructions: {"original": x, "reconstruction": x_hat}.
+        labels: what each column shows, for the alt text, such as the class; n of them.
+        alt: the whole alt text, where the one made here does not say what matters.
     """
     counts = {label: len(images) for label, images in rows.items()}
     if len(set(counts.values())) != 1:
@@ -75,5 +108,24 @@ def image_rows(rows, *, title="", name="rows", alt=None):
         axes.set_title(label, loc="left", fontsize=11, pad=3)
     if title:
         fig.suptitle(title)
-    fig.alt = alt or f"{title + ': ' if title else ''}{n} images in each of the rows {'; '.join(rows)}."
+    fig.alt = alt or rows_in_words(title, {label: check_images(x) for label, x in rows.items()}, labels)
     return fig
+
+
+def rows_in_words(title, rows, labels):
+    """What rows show: the columns' labels, and how bright and unlike each row's images are.
+
+    Where the images are of one size, also how far those of each row are from the first row's.
+    """
+    first, n = next(iter(rows.values())), len(next(iter(rows.values())))
+    start = f"{title + ': ' if title else ''}{len(rows)} rows of {n} images."
+    if labels is not None:
+        check_count(labels, n)
+        start += f" From left to right: {', '.join(map(str, labels))}."
+    alike = len(rows) > 1 and all(images.shape == first.shape for images in rows.values())
+    words = []
+    for label, images in rows.items():
+        words.append(f"{label} {in_numbers(images)}")
+        if alike and images is not first:
+            words[-1] += f", {np.sqrt(np.mean(np.square(images - first))):.2f} from the first row"
+    return f"{start} {MEASURES}: {'; '.join(words)}."

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from labkit.data import download, places
-from labkit.data import olivetti as known
-from labkit.data.faces import Faces, held_out, read_faces
-from labkit.data.idx import DataError
-from labkit.data.layouts import Reading
-from labkit.data.places import FileCheck, Found, Part, set_aside
+from labkit.data.errors import DataError
+from labkit.data.faces import olivetti
+from labkit.data.faces.layouts import MatOptions
+from labkit.data.faces.reader import Faces, read_faces
+from labkit.data.found import FileCheck, Found, Part
+from labkit.data.places import set_aside
 from labkit.parameters import did_you_mean
 
 NAME, RENDERED = "faces", "rendered_faces"
@@ -29,48 +30,48 @@ BUNDLED = "rendered faces bundled in data/mini"
 STAND_IN = "in place of CK, which is licensed: put your own .mat file into data/cache/faces/"
 
 
-def find(name: str = NAME, *, only_look: bool = False, **reading) -> Found:
+def find(name: str = NAME, *, only_look: bool = False, **options) -> Found:
     """Search for faces: a file of one's own, Olivetti, the rendered ones.
 
     Args:
         name: "faces", or "rendered_faces" for the last of these whatever else is there.
         only_look: change nothing: no download, and bad files stay where they are.
-        reading: how a file of one's own is to be read, see `labkit.data.layouts.Reading`.
+        options: how a file of one's own is to be read, see `labkit.data.faces.layouts.MatOptions`.
 
     Raises:
         DataError: a file of one's own cannot be used, or nothing was found at all.
-        TypeError, ValueError: an argument of `reading` that does not exist or fit.
+        TypeError, ValueError: an option that does not exist or fit.
     """
-    wish = as_reading(reading)
+    wanted = mat_options(options)
     if name == RENDERED:
-        if reading:
-            raise TypeError(f"load({RENDERED!r}) takes no {next(iter(reading))!r}: these files are known")
+        if options:
+            raise TypeError(f"load({RENDERED!r}) takes no {next(iter(options))!r}: these files are known")
         return bundled([], name)
     problems = places.missing_root()
-    olivetti: list[tuple[str, Faces]] = []
+    met: list[tuple[str, Faces]] = []  # the Olivetti faces, where they were met
     for label, folder in own_folders():
-        own = look_in(label, folder, wish, problems, olivetti, keep_bad=only_look)
+        own = look_in(label, folder, wanted, problems, met, keep_bad=only_look)
         if own:
             return own_found(*own, problems)
-    if wish.file:
-        raise DataError(f"there is no {wish.file} in {' or '.join(label for label, _ in own_folders())}")
-    if reading:
-        problems.append(f"{', '.join(reading)}: not used, for there is no .mat file of your own")
-    olivetti += elsewhere(problems) if not olivetti else []
-    if not olivetti and not (only_look or places.offline()):
-        olivetti += downloaded(problems)
-    if olivetti:
-        return olivetti_found(*olivetti[0], problems)
+    if wanted.file:
+        raise DataError(f"there is no {wanted.file} in {' or '.join(label for label, _ in own_folders())}")
+    if options:
+        problems.append(f"{', '.join(options)}: not used, for there is no .mat file of your own")
+    met += elsewhere(problems) if not met else []
+    if not met and not (only_look or places.offline()):
+        met += downloaded(problems)
+    if met:
+        return olivetti_found(*met[0], problems)
     return bundled(problems)
 
 
-def as_reading(options: dict) -> Reading:
-    """The arguments as a Reading. Raises TypeError, with the nearest name, for one that it has not."""
-    names = {field.name for field in fields(Reading)}
+def mat_options(options: dict) -> MatOptions:
+    """The arguments as MatOptions. Raises TypeError, with the nearest name, for one that these have not."""
+    names = {field.name for field in fields(MatOptions)}
     for option in options:
         if option not in names:
             raise TypeError(f"load('faces') takes no {option!r}{did_you_mean(option, names)}")
-    return Reading(**options)
+    return MatOptions(**options)
 
 
 def sizes(name: str = NAME) -> tuple[None, None]:
@@ -97,8 +98,8 @@ def mat_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def look_in(label, folder, wish: Reading, problems, olivetti, *, keep_bad) -> tuple[str, Path, Faces] | None:
-    """A user's own file in the folder, or None; Olivetti's, met on the way, goes into `olivetti`.
+def look_in(label, folder, wanted: MatOptions, problems, met, *, keep_bad) -> tuple[str, Path, Faces] | None:
+    """A user's own file in the folder, or None; Olivetti's, met on the way, goes into `met`.
 
     Raises DataError when the user's file cannot be read or when there are two.
     """
@@ -109,13 +110,13 @@ def look_in(label, folder, wish: Reading, problems, olivetti, *, keep_bad) -> tu
         return None
     own = []
     for path in paths:
-        if path.name == known.FILE and wish.file is None:
+        if path.name == olivetti.FILE and wanted.file is None:
             if faces := true_olivetti(label, path, problems, keep_bad=keep_bad):
-                olivetti.append((label, faces))
-        elif wish.file in (None, path.name):
-            faces = read_own(label, path, wish)
-            if faces.digest == known.DIGEST:
-                olivetti.append((label, faces))
+                met.append((label, faces))
+        elif wanted.file in (None, path.name):
+            faces = read_own(label, path, wanted)
+            if faces.digest == olivetti.DIGEST:
+                met.append((label, faces))
             else:
                 own.append((label, path, faces))
     if len(own) > 1:
@@ -124,10 +125,10 @@ def look_in(label, folder, wish: Reading, problems, olivetti, *, keep_bad) -> tu
     return own[0] if own else None
 
 
-def read_own(label: str, path: Path, wish: Reading) -> Faces:
+def read_own(label: str, path: Path, wanted: MatOptions) -> Faces:
     """A user's file. Raises DataError, which says where it lies and what to do."""
     try:
-        return read_faces(path, wish)
+        return read_faces(path, wanted)
     except DataError as error:
         raise DataError(f"{label}: {error}") from error
     except OSError as error:
@@ -137,7 +138,7 @@ def read_own(label: str, path: Path, wish: Reading) -> Faces:
 def true_olivetti(label: str, path: Path, problems: list[str], *, keep_bad: bool) -> Faces | None:
     """The Olivetti faces in a file of that name; if it has other images it is set aside, and None."""
     try:
-        problem, faces = known.problem_of(path)
+        problem, faces = olivetti.problem_of(path)
     except OSError as error:
         problems.append(f"{label}: {path.name} cannot be read: {error.strerror}")
         return None
@@ -148,7 +149,7 @@ def true_olivetti(label: str, path: Path, problems: list[str], *, keep_bad: bool
 
 def elsewhere(problems: list[str]) -> list[tuple[str, Faces]]:
     """The Olivetti faces among other libraries' files; these are never renamed."""
-    for label, path in known.library_files():
+    for label, path in olivetti.library_files():
         if path.is_file() and (faces := true_olivetti(label, path, problems, keep_bad=True)):
             return [(label, faces)]
     return []
@@ -157,24 +158,24 @@ def elsewhere(problems: list[str]) -> list[tuple[str, Faces]]:
 def downloaded(problems: list[str]) -> list[tuple[str, Faces]]:
     """The Olivetti faces from scikit-learn's source, kept in data/cache."""
     try:
-        host = download.fetch(known.wanted(NAME))
+        host = download.fetch(olivetti.download_spec(NAME), failures=download.LOAD_FAILURES)
     except DataError as error:
         problems.append(str(error))
         return []
     label = f"download from {host}" if host else "data/cache"
-    faces = true_olivetti(label, places.CACHE / NAME / known.FILE, problems, keep_bad=False)
+    faces = true_olivetti(label, places.CACHE / NAME / olivetti.FILE, problems, keep_bad=False)
     return [(label, faces)] if faces else []
 
 
 def own_found(label: str, path: Path, faces: Faces, problems: list[str]) -> Found:
     """A user's own faces, taken to be licensed unless they are the rendered ones."""
     rendered = faces.digest == SYNTHETIC
-    told = "rendered faces of no real person" if rendered else (
+    remark = "rendered faces of no real person" if rendered else (
         "images of people from a file of your own, taken as licensed: do not publish them "
         "(labkit run --no-faces makes a page without them)"
     )  # fmt: skip
     source = f"{label}, {path.name}"
-    return split(faces, source, "" if rendered else "licensed", [told, *faces.remarks], problems)
+    return split(faces, source, "" if rendered else "licensed", [remark, *faces.remarks], problems)
 
 
 def olivetti_found(label: str, faces: Faces, problems: list[str]) -> Found:
@@ -187,7 +188,7 @@ def olivetti_found(label: str, faces: Faces, problems: list[str]) -> Found:
 
 def bundled(problems: list[str], name: str = NAME) -> Found:
     """The rendered faces. Raises DataError, with every place that was searched, if they are not there."""
-    told = "rendered faces of no real person" + (f", {STAND_IN}" if name == NAME else "")
+    remark = "rendered faces of no real person" + (f", {STAND_IN}" if name == NAME else "")
     for path in mat_files(places.MINI / NAME):
         try:
             faces = read_faces(path)
@@ -195,11 +196,11 @@ def bundled(problems: list[str], name: str = NAME) -> Found:
             problems.append(f"{BUNDLED}: {error}")
             continue
         if faces.digest == SYNTHETIC:
-            return replace(split(faces, BUNDLED, "", [told], problems), name=name, whole=name != NAME)
+            return replace(split(faces, BUNDLED, "", [remark], problems), name=name, whole=name != NAME)
         problems.append(f"{BUNDLED}: {path.name} has images with a wrong SHA-256")
-    elsewhere_ = (*own_folders(), *known.library_files()) if name == NAME else ()
-    labels = dict.fromkeys([*(label for label, _ in elsewhere_), BUNDLED])
-    raise DataError(places.nowhere(name, labels, problems))
+    other = (*own_folders(), *olivetti.library_files()) if name == NAME else ()
+    labels = dict.fromkeys([*(label for label, _ in other), BUNDLED])
+    raise DataError(places.not_found_message(name, labels, problems))
 
 
 def split(faces: Faces, source: str, people: str, remarks: list[str], problems: list[str]) -> Found:
@@ -209,7 +210,7 @@ def split(faces: Faces, source: str, people: str, remarks: list[str], problems: 
     if labels is None:
         labels = np.zeros(n, np.int64) if faces.subjects is None else faces.subjects
         names = tuple(f"person {i + 1}" for i in range(int(labels.max()) + 1)) if labels.any() else ("face",)
-    test, told = held_out(n, faces.subjects)
+    test, remark = held_out(n, faces.subjects)
 
     def part(chosen: np.ndarray) -> Part:
         subjects = None if faces.subjects is None else faces.subjects[chosen]
@@ -223,19 +224,32 @@ def split(faces: Faces, source: str, people: str, remarks: list[str], problems: 
         class_names=names,
         digest=faces.digest,
         source=source,
-        remarks=(*remarks, told),
+        remarks=(*remarks, remark),
         problems=tuple(problems),
         people=people,
     )
 
 
-def fetch(name: str = NAME, progress=None) -> str:
+def held_out(n: int, subjects: np.ndarray | None) -> tuple[np.ndarray, str]:
+    """Which images are for the test, (n,) bool, and how that was decided.
+
+    With subjects known, every fifth person is in the test set with all images, and no person
+    is in both. Otherwise the last fifth of the file is, since a person's images stand in a row.
+    """
+    if subjects is not None and len(people := np.unique(subjects)) > 1:
+        chosen = people[4::5] if len(people) >= 5 else people[-1:]
+        return np.isin(subjects, chosen), f"{len(chosen)} of {len(people)} people are in the test set only"
+    remark = "who is on which image is not known: the last fifth is the test set, and a person may be in both"
+    return np.arange(n) >= n - max(1, n // 5), remark
+
+
+def fetch(name: str = NAME, progress=None, *, failures: download.Failures) -> str:
     """Bring the Olivetti faces into data/cache unless they are there; say what was done."""
     problems: list[str] = []
-    path = places.CACHE / NAME / known.FILE
+    path = places.CACHE / NAME / olivetti.FILE
     if path.is_file() and true_olivetti("data/cache", path, problems, keep_bad=False):
         return f"{NAME}: Olivetti already in data/cache"
-    host = download.fetch(known.wanted(NAME), progress)
+    host = download.fetch(olivetti.download_spec(NAME), progress, failures=failures)
     done = f"downloaded from {host}, digest right" if host else "already in data/cache"
     return "; ".join([f"{NAME}: Olivetti {done}", *problems])
 
@@ -248,14 +262,14 @@ def verify(name: str = NAME) -> list[FileCheck]:
             checks += [check(label, path) for path in mat_files(folder)]
         except DataError as error:
             checks.append(FileCheck(NAME, label, "the folder", str(error)))
-    return checks + [check(label, path) for label, path in known.library_files() if path.is_file()]
+    return checks + [check(label, path) for label, path in olivetti.library_files() if path.is_file()]
 
 
 def check(label: str, path: Path) -> FileCheck:
     """Check one file: the known ones by digest, a user's own by reading it."""
     try:
-        if path.name in (known.FILE, known.PACKED):
-            return FileCheck(NAME, label, path.name, known.problem_of(path)[0])
+        if path.name in (olivetti.FILE, olivetti.PACKED):
+            return FileCheck(NAME, label, path.name, olivetti.problem_of(path)[0])
         faces = read_faces(path)
     except DataError as error:
         return FileCheck(NAME, label, path.name, str(error))
@@ -263,7 +277,7 @@ def check(label: str, path: Path) -> FileCheck:
         return FileCheck(NAME, label, path.name, f"cannot be read: {error.strerror}")
     if label == "data/mini" and faces.digest != SYNTHETIC:
         return FileCheck(NAME, label, path.name, "has images with a wrong SHA-256")
-    if faces.digest in (known.DIGEST, SYNTHETIC):
+    if faces.digest in (olivetti.DIGEST, SYNTHETIC):
         return FileCheck(NAME, label, path.name, None)
-    told = f"readable, {len(faces.images):,} faces of your own; there is no digest to check"
-    return FileCheck(NAME, label, path.name, None, told)
+    facts = f"readable, {len(faces.images):,} faces of your own; there is no digest to check"
+    return FileCheck(NAME, label, path.name, None, facts)

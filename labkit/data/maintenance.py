@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from labkit.data import download, places, registry
-from labkit.data.idx import DataError
-from labkit.data.places import FileCheck, Found
+from labkit.data import places, registry
+from labkit.data.download import Failures
+from labkit.data.errors import DataError
+from labkit.data.found import FileCheck, Found
 
 
 def status() -> list[Found]:
     """What `load` would take now, for each set, if it could not download; nothing is changed."""
-    return [registry.room(name).find(name, only_look=True) for name in registry.names()]
+    return [registry.source_module(name).find(name, only_look=True) for name in registry.names()]
 
 
 def fetch(names: list[str] | None = None, progress=None) -> list[str]:
@@ -23,10 +24,11 @@ def fetch(names: list[str] | None = None, progress=None) -> list[str]:
     """
     if places.offline():
         raise DataError("LABKIT_OFFLINE is set, so nothing is downloaded; unset it and try again")
-    download.unreachable.clear()  # whoever asks again may have a network now
-    return [registry.room(name).fetch(name, progress) for name in names or registry.names()]
+    failures = Failures()  # whoever asks again may have a network now
+    chosen = names or registry.names()
+    return [registry.source_module(name).fetch(name, progress, failures=failures) for name in chosen]
 
 
 def verify() -> list[FileCheck]:
     """Check every file that the search would meet; nothing is changed or set aside."""
-    return [check for name in registry.names() for check in registry.room(name).verify(name)]
+    return [check for name in registry.names() for check in registry.source_module(name).verify(name)]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.data.idx import DataError
-from labkit.data.matfile import DEEPEST, LARGEST_MAT, Unread, array_bytes, check_size
+from labkit.data.errors import DataError
+from labkit.data.faces.matvalues import DEEPEST, LARGEST_MAT, Unread, array_bytes, check_size
 
 MATRIX, COMPRESSED = 14, 15  # types of data elements
 CELL, STRUCT, CHAR, SPARSE = 1, 2, 4, 5  # classes of arrays; 6 to 15 are numbers
@@ -25,7 +25,7 @@ V4_SIZES = (8, 4, 4, 2, 2, 1)  # bytes of a number by the third digit of a heade
 
 def read_old(path: Path, kind: str) -> dict[str, object]:
     """Variables of a file of version "4" or "5". Raises DataError, without the file's name."""
-    import scipy.io
+    import scipy.io  # takes a while, and most sets need it not
 
     check_size("the file", path.stat().st_size, path.stat().st_size)
     content = path.read_bytes()
@@ -175,7 +175,7 @@ def check_members(content, at: int, end: int, order: str, depth: int, about: tup
 
 
 def plain(value) -> object:
-    """What SciPy made of a variable, as `labkit.data.matfile` describes it."""
+    """What SciPy made of a variable, as `labkit.data.faces.matfile` describes it."""
     if not isinstance(value, np.ndarray):
         return Unread(type(value).__name__)
     if value.dtype.names:

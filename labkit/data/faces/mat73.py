@@ -12,8 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from labkit.data.idx import DataError
-from labkit.data.matfile import DEEPEST, Unread, array_bytes, check_size
+from labkit.data.errors import DataError
+from labkit.data.faces.matvalues import DEEPEST, Unread, array_bytes, check_size
 
 MOST_PACKED = 1100  # bytes that one compressed byte can hold at most, by the method that MATLAB uses
 
@@ -38,9 +38,9 @@ class Reader:
         return found | {name: Unread("link to elsewhere") for name in names if name not in own}
 
     def value(self, item, name: str, depth: int) -> object:
-        """One variable as `labkit.data.matfile` describes it."""
-        told = item.attrs.get("MATLAB_class", b"")
-        kind = told.decode("latin-1") if isinstance(told, bytes) else str(told)
+        """One variable as `labkit.data.faces.matfile` describes it."""
+        stored = item.attrs.get("MATLAB_class", b"")
+        kind = stored.decode("latin-1") if isinstance(stored, bytes) else str(stored)
         if isinstance(item, h5py.Group):
             return self.members(item, depth + 1)
         if not isinstance(item, h5py.Dataset) or item.shape is None:
@@ -49,7 +49,7 @@ class Reader:
             return np.zeros(0)
         if h5py.check_ref_dtype(item.dtype) is h5py.Reference:
             self.check(item, name)
-            return [self.follow(reference, name, depth) for reference in item[()].ravel()]
+            return [self.dereference(reference, name, depth) for reference in item[()].ravel()]
         if item.dtype.kind not in "buif" or "MATLAB_object_decode" in item.attrs:
             return Unread(f"data of type {item.dtype}")
         self.check(item, name)
@@ -58,8 +58,8 @@ class Reader:
             return "".join(map(chr, array.ravel("F").tolist()))
         return array.astype(bool) if kind == "logical" else array
 
-    def follow(self, reference, name: str, depth: int) -> object:
-        """A member of a cell array."""
+    def dereference(self, reference, name: str, depth: int) -> object:
+        """What a reference of a cell array points to."""
         if depth > DEEPEST:
             raise DataError(f"has cells or structs more than {DEEPEST} deep")
         if not reference:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from labkit.display import Table
+
 UNCHANGED = (layers.ReLU, layers.LeakyReLU, layers.Activation, layers.Dropout)
 
 
@@ -70,12 +72,43 @@ def layer_steps(model) -> list[Step]:
         if isinstance(layer, layers.InputLayer):
             shape, parameters, rule = tuple(layer.batch_shape[1:]), 0, "given"
         else:
-            shape, parameters, rule = follow(layer, shape)
+            shape, parameters, rule = layer_step(layer, shape)
         steps.append(Step(layer.name, type(layer).__name__, shape, parameters, rule))
     return steps
 
 
-def follow(layer, shape):
+def arithmetic_table(model) -> Table:
+    """Shape and weights of each layer as `layer_steps` computes them, and how; the total last.
+
+    Raises ValueError when Keras built a layer otherwise.
+    """
+    steps = layer_steps(model)
+    for step, layer in zip(steps, model.layers, strict=True):
+        built = tuple(layer.output.shape[1:]), layer.count_params()
+        if (step.shape, step.parameters) != built:
+            raise ValueError(f"{step.name}: computed {step.shape, step.parameters}, built {built}")
+    rows = [[f"`{s.name}`", s.kind, s.rule, "×".join(map(str, s.shape)), s.parameters] for s in steps]
+    rows.append(["**total**", "", "", "", sum(s.parameters for s in steps)])
+    return Table(["layer", "kind", "how it is found", "shape", "parameters"], rows)
+
+
+def multiplications(model) -> int:
+    """Multiplications that one image costs in a model's dense and convolutional layers.
+
+    A convolution uses each weight once for every place of its output, a transposed one once
+    for every place of its input; biases, activations and normalisation are not counted.
+    """
+    total = 0
+    for layer in model.layers:
+        inner = getattr(layer, "layer", layer)  # inside spectral normalisation
+        if hasattr(inner, "kernel"):
+            transposed = isinstance(inner, layers.Conv2DTranspose)
+            places = layer.input.shape if transposed else layer.output.shape
+            total += math.prod(inner.kernel.shape) * math.prod(places[1:-1])
+    return total
+
+
+def layer_step(layer, shape):
     """Shape after a layer, its parameters, and both in words. Raises ValueError for unknown kinds."""
     if isinstance(layer, layers.Dense):
         return dense_step(layer, shape)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from labkit.data import layouts
-from labkit.data.idx import DataError
-from labkit.data.layouts import SIDE, Reading
-from labkit.data.matfile import read_mat
+from labkit.data.errors import DataError
+from labkit.data.faces import layouts
+from labkit.data.faces.layouts import SIDE, MatOptions
+from labkit.data.faces.matfile import read_mat
 
 LABELS = re.compile(r"(?!.*name)(.*(label|emotion|expression|target|class)|(y|gnd)$)", re.IGNORECASE)
 SUBJECTS = re.compile(r"(?!.*name)(.*(subject|person|people|identit)|(id|ids|who)$)", re.IGNORECASE)
@@ -45,7 +45,7 @@ class Faces:
         return hashlib.sha256(np.round(255 * self.images).astype(np.uint8).tobytes()).hexdigest()
 
 
-def read_faces(path: Path, reading: Reading | None = None) -> Faces:
+def read_faces(path: Path, options: MatOptions | None = None) -> Faces:
     """Read a .mat file of faces, of any version and layout that is known.
 
     Raises:
@@ -53,40 +53,40 @@ def read_faces(path: Path, reading: Reading | None = None) -> Faces:
             variables found with their shapes, and the argument that may help.
         OSError: it cannot be opened.
     """
-    reading = reading or Reading()
+    options = options or MatOptions()
     variables = layouts.flattened(read_mat(path))
     try:
-        return faces_of(variables, reading)
+        return faces_of(variables, options)
     except DataError as error:
         raise DataError(f"{path.name} {error}") from error
 
 
-def faces_of(variables: dict[str, object], reading: Reading) -> Faces:
+def faces_of(variables: dict[str, object], options: MatOptions) -> Faces:
     """Faces from a file's variables. Raises DataError, without the file's name."""
-    name, also = layouts.choose_variable(variables, reading)
+    name, also = layouts.choose_variable(variables, options)
     value = variables[name]
     companions = {n: v for n, v in vectors(variables).items() if n != name}
     images = layouts.cell_images(value)
     if images is not None:
         remarks = [f"{len(images):,} images from the cell array {name}"]
-        images = [x.T for x in images] if reading.transpose else images
+        images = [x.T for x in images] if options.transpose else images
     elif not isinstance(value, np.ndarray):
         raise DataError(
             f"{layouts.described(name, value)} holds no images: {layouts.all_described(variables)}"
         )
     else:
         counts = {len(v) for n, v in companions.items() if LABELS.match(last(n)) or SUBJECTS.match(last(n))}
-        layout, others = layouts.choose_layout(name, value, counts, reading)
-        images = layouts.arranged(value, reading, layout)
-        remarks = [how_read(name, value, layout, reading), *others]
+        layout, others = layouts.choose_layout(name, value, counts, options)
+        images = layouts.arranged(value, options, layout)
+        remarks = [how_read(name, value, layout, options), *others]
     check_finite(name, images)
-    labels = companion(companions, LABELS, reading.labels, "labels", len(images), name)
-    subjects = companion(companions, SUBJECTS, reading.subjects, "subjects", len(images), name)
-    scale, told = unit_scale(images)
-    remarks += [told, *sizes_told(images)]
+    labels = companion(companions, LABELS, options.labels, "labels", len(images), name)
+    subjects = companion(companions, SUBJECTS, options.subjects, "subjects", len(images), name)
+    scale, remark = unit_scale(images)
+    remarks += [remark, *size_remark(images)]
     pixels = np.stack([resized(scale(image)) for image in images])
     if layouts.looks_transposed(pixels):
-        remarks.append(f"the faces may lie on their side: {way_to_turn(value, reading)} turns them")
+        remarks.append(f"the faces may lie on their side: {way_to_turn(value, options)} turns them")
     class_names, labels = numbered(labels)
     factors = {n.removeprefix(FACTORS): v for n, v in companions.items() if is_factor(n, v, len(images))}
     return Faces(
@@ -99,21 +99,21 @@ def faces_of(variables: dict[str, object], reading: Reading) -> Faces:
     )
 
 
-def how_read(name: str, value: np.ndarray, layout: layouts.Layout, reading: Reading) -> str:
+def how_read(name: str, value: np.ndarray, layout: layouts.Layout, options: MatOptions) -> str:
     """What the images' array was taken for, and where squares leave a doubt how to choose."""
-    told = f"{layouts.described(name, value)} read as {layout}"
+    remark = f"{layouts.described(name, value)} read as {layout}"
     if not layout.flat:
-        return told + (", rows and columns swapped" if reading.transpose else "")
-    way = "column by column, as MATLAB writes them" if reading.order == "F" else "row by row"
-    other = "C" if reading.order == "F" else "F"
-    swapped = ", then rows and columns swapped" if reading.transpose else ""
-    return f"{told}, pixels {way}{swapped}; should faces lie on their side, order={other!r} turns them"
+        return remark + (", rows and columns swapped" if options.transpose else "")
+    way = "column by column, as MATLAB writes them" if options.order == "F" else "row by row"
+    other = "C" if options.order == "F" else "F"
+    swapped = ", then rows and columns swapped" if options.transpose else ""
+    return f"{remark}, pixels {way}{swapped}; should faces lie on their side, order={other!r} turns them"
 
 
-def way_to_turn(value: object, reading: Reading) -> str:
+def way_to_turn(value: object, options: MatOptions) -> str:
     """The argument that would swap rows and columns."""
     flat = isinstance(value, np.ndarray) and value.ndim == 2
-    return f"order={'C' if reading.order == 'F' else 'F'!r}" if flat else f"transpose={not reading.transpose}"
+    return f"order={'C' if options.order == 'F' else 'F'!r}" if flat else f"transpose={not options.transpose}"
 
 
 def last(name: str) -> str:
@@ -156,8 +156,10 @@ def companion(vectors_, pattern, wanted: str | None, what: str, n: int, images: 
         named = {name: v for name, v in vectors_.items() if pattern.match(last(name)) and FACTORS not in name}
     fitting = [name for name, v in named.items() if len(v) == n]
     if named and not fitting:
-        told = ", ".join(f"{name} has {len(v):,} entries" for name, v in named.items())
-        raise DataError(f"has {n:,} images in {images}, but {told}; {what}='' reads the images without them")
+        lengths = ", ".join(f"{name} has {len(v):,} entries" for name, v in named.items())
+        raise DataError(
+            f"has {n:,} images in {images}, but {lengths}; {what}='' reads the images without them"
+        )
     if len(fitting) > 1:
         raise DataError(f"has several variables of {what}: {', '.join(fitting)}; say {what}={fitting[0]!r}")
     values = vectors_[fitting[0]] if fitting else None
@@ -205,11 +207,11 @@ def unit_scale(images):
         least, most = 0.0, 65535.0
     else:
         least, most = low, high
-    told = f"values from {low:g} to {high:g} ({kind}), {least:g} to {most:g} taken as black to white"
-    return lambda image: (image.astype(np.float64) - least) / (most - least), told
+    remark = f"values from {low:g} to {high:g} ({kind}), {least:g} to {most:g} taken as black to white"
+    return lambda image: (image.astype(np.float64) - least) / (most - least), remark
 
 
-def sizes_told(images) -> list[str]:
+def size_remark(images) -> list[str]:
     """A remark if images have to be resized."""
     sizes = sorted({image.shape for image in images} - {(SIDE, SIDE)})
     if not sizes:
@@ -226,21 +228,3 @@ def resized(image: np.ndarray) -> np.ndarray:
         return image
     made = Image.fromarray(np.ascontiguousarray(image)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     return np.clip(np.asarray(made), 0, 1)
-
-
-def with_flips(x: np.ndarray) -> np.ndarray:
-    """Images (n, h, w, c) followed by their mirror images, (2n, h, w, c): left and right swapped."""
-    return np.concatenate([x, x[:, :, ::-1]])
-
-
-def held_out(n: int, subjects: np.ndarray | None) -> tuple[np.ndarray, str]:
-    """Which images are for the test, (n,) bool, and how that was decided.
-
-    With subjects known, every fifth person is in the test set with all images, and no person
-    is in both. Otherwise the last fifth of the file is, since a person's images stand in a row.
-    """
-    if subjects is not None and len(people := np.unique(subjects)) > 1:
-        chosen = people[4::5] if len(people) >= 5 else people[-1:]
-        return np.isin(subjects, chosen), f"{len(chosen)} of {len(people)} people are in the test set only"
-    told = "who is on which image is not known: the last fifth is the test set, and a person may be in both"
-    return np.arange(n) >= n - max(1, n // 5), told

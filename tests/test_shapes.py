@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from keras import layers
 
 from labkit.models import conv_discriminator, conv_generator, dense_encoder
-from labkit.models.arithmetic import conv_size, layer_steps, transposed_size
+from labkit.models.shapes import (
+    arithmetic_table,
+    conv_size,
+    layer_steps,
+    multiplications,
+    transposed_size,
+)
 
 SIZES = {"size": st.integers(4, 33), "kernel": st.integers(1, 7), "stride": st.integers(1, 4)}
 PADDINGS = st.sampled_from(["same", "valid"])
@@ -48,6 +54,33 @@ def test_a_rule_says_how_the_numbers_are_found():
     steps = {step.name: step for step in layer_steps(conv_generator())}
     assert steps["conv_2"].rule == "kernel 5, stride 2, out = in · stride; 5² · 128 · 64"
     assert steps["base"].rule == "12544 = 7 · 7 · 256"
+
+
+def test_the_table_has_a_row_a_layer_and_the_total_that_keras_counts():
+    model = conv_discriminator()
+    table = arithmetic_table(model)
+    assert len(table.rows) == len(model.layers) + 1
+    assert table.rows[-1][-1] == model.count_params()
+
+
+def test_the_table_refuses_a_layer_that_keras_built_otherwise():
+    x = keras.Input((9, 9, 1))
+    model = keras.Model(x, layers.Conv2D(2, 3, dilation_rate=2)(x))  # 5×5, where no dilation gives 7×7
+    with pytest.raises(ValueError, match=r"computed .*7, 7, 2.*built .*5, 5, 2"):
+        arithmetic_table(model)
+
+
+def test_multiplications_by_hand():
+    assert multiplications(dense_encoder((8,), 2)) == 784 * 8 + 2 * 8 * 2
+    same = {"filters": (3,), "kernel_size": 5, "strides": 2}
+    assert multiplications(conv_discriminator((8, 8, 1), **same)) == 25 * 3 * 16 + 48
+    generator = conv_generator(4, base=(2, 2, 3), filters=(), strides=(2,), kernel_size=3)
+    assert multiplications(generator) == 4 * 12 + 9 * 3 * 4  # each of 2×2 places is multiplied by 3×3·3
+
+
+def test_spectral_normalisation_costs_no_multiplications_of_the_image():
+    plain, spectral = (multiplications(conv_discriminator(spectral=s)) for s in (False, True))
+    assert plain == spectral > 0
 
 
 def test_what_has_no_known_arithmetic_is_refused():

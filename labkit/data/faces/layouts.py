@@ -1,7 +1,7 @@
 """Which variable of a MATLAB file holds the images, and how it holds them.
 
 A file may be laid out in many ways, and some cannot be told apart by their shapes. What was
-taken is said in remarks, with the argument that chooses otherwise (`Reading`).
+taken is said in remarks, with the argument that chooses otherwise (`MatOptions`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from labkit.data.idx import DataError
-from labkit.data.matfile import Unread
+from labkit.data.errors import DataError
+from labkit.data.faces.matvalues import Unread
 
 SIDE = 64  # pixels of the side that labs use
 LEAST_SIDE, WIDEST = 16, 3.0  # pixels of an image's side; longest side to shortest
 
 
 @dataclass(frozen=True)
-class Reading:
+class MatOptions:
     """How a file of one's own is to be read; what is None is found from the file.
 
     Args:
@@ -99,18 +99,18 @@ def squeezed(array: np.ndarray) -> np.ndarray:
     return array if array.ndim <= 3 or array.ndim - len(ones) != 3 else array.squeeze(tuple(ones))
 
 
-def layouts(array: np.ndarray, reading: Reading) -> list[Layout]:
+def layouts(array: np.ndarray, options: MatOptions) -> list[Layout]:
     """Every way in which an array of numbers can hold images, a single one included."""
     array = squeezed(array)
     if array.ndim == 2:
-        found = [flat_layout(array.shape, axis, reading.shape) for axis in (1, 0)]
+        found = [flat_layout(array.shape, axis, options.shape) for axis in (1, 0)]
     elif array.ndim == 3:
         a, b, c = array.shape
         found = [Layout(2, c, a, b, False), Layout(0, a, b, c, False)]
     else:
         found = []
-    wanted = None if reading.axis is None else reading.axis % array.ndim
-    return [x for x in found if x and is_image(x, reading) and wanted in (None, x.axis)]
+    wanted = None if options.axis is None else options.axis % array.ndim
+    return [x for x in found if x and is_image(x, options) and wanted in (None, x.axis)]
 
 
 def flat_layout(shape, axis: int, image_shape) -> Layout | None:
@@ -120,11 +120,11 @@ def flat_layout(shape, axis: int, image_shape) -> Layout | None:
     return Layout(axis, shape[axis], height, width, True) if height * width == pixels else None
 
 
-def is_image(layout: Layout, reading: Reading) -> bool:
+def is_image(layout: Layout, options: MatOptions) -> bool:
     """Whether the size is one that a picture of a face can have."""
     shape = layout.height, layout.width
-    if reading.shape is not None:
-        return shape == tuple(reading.shape)
+    if options.shape is not None:
+        return shape == tuple(options.shape)
     return min(shape) >= LEAST_SIDE and max(shape) <= WIDEST * min(shape)
 
 
@@ -133,22 +133,21 @@ def cell_images(value: object) -> list[np.ndarray] | None:
     if not isinstance(value, list) or not value:
         return None
     images = [np.squeeze(item) if isinstance(item, np.ndarray) else None for item in value]
-    fits = all(
-        x is not None and x.ndim == 2 and is_image(Layout(0, 1, *x.shape, False), Reading()) for x in images
-    )
+    planes = all(x is not None and x.ndim == 2 for x in images)
+    fits = planes and all(is_image(Layout(0, 1, *x.shape, False), MatOptions()) for x in images)
     return images if fits else None
 
 
-def choose_variable(variables: dict[str, object], reading: Reading) -> tuple[str, list[str]]:
+def choose_variable(variables: dict[str, object], options: MatOptions) -> tuple[str, list[str]]:
     """Name of the images' variable, and a remark if others could have been meant.
 
     Raises DataError when there is none, or when two fit equally; all that was found is named.
     """
-    if reading.variable is not None:
-        if reading.variable not in variables:
-            raise DataError(f"has no variable {reading.variable!r}; it has {all_described(variables)}")
-        return reading.variable, []
-    sizes = {name: size for name, value in variables.items() if (size := image_size(value, reading))}
+    if options.variable is not None:
+        if options.variable not in variables:
+            raise DataError(f"has no variable {options.variable!r}; it has {all_described(variables)}")
+        return options.variable, []
+    sizes = {name: size for name, value in variables.items() if (size := image_size(value, options))}
     if not sizes:
         raise DataError(why_no_images(variables))
     name = max(sizes, key=lambda name: sizes[name][0])
@@ -161,12 +160,12 @@ def choose_variable(variables: dict[str, object], reading: Reading) -> tuple[str
     return name, also
 
 
-def image_size(value: object, reading: Reading) -> tuple[int, set] | None:
+def image_size(value: object, options: MatOptions) -> tuple[int, set] | None:
     """Number of values and possible image sizes of a variable that can hold two images or more."""
     if images := cell_images(value):
         return (sum(x.size for x in images), {x.shape for x in images}) if len(images) > 1 else None
     found = (
-        [x for x in layouts(value, reading) if x.n > 1]
+        [x for x in layouts(value, options) if x.n > 1]
         if isinstance(value, np.ndarray) and value.size
         else []
     )
@@ -197,17 +196,17 @@ def is_plane(plane) -> bool:
     return max(plane) <= WIDEST * min(plane)
 
 
-def choose_layout(name: str, array, counts: set[int], reading: Reading) -> tuple[Layout, list[str]]:
+def choose_layout(name: str, array, counts: set[int], options: MatOptions) -> tuple[Layout, list[str]]:
     """How the array is read, and remarks on what it could also have been.
 
     The number of labels decides, then a side of 64, then squareness, and last smoothness:
     pixels read in a wrong order are noise.
     """
-    found = layouts(array, reading)
+    found = layouts(array, options)
     if not found or all(x.n < 2 for x in found):
         single = found and all(x.n < 2 for x in found)
         what = "holds a single image" if single else "cannot be images"
-        raise DataError(f"{described(name, array)} {what} {asked(reading)}".rstrip())
+        raise DataError(f"{described(name, array)} {what} {asked(options)}".rstrip())
     found = [x for x in found if x.n > 1]
     left = found
     for test in (
@@ -216,32 +215,28 @@ def choose_layout(name: str, array, counts: set[int], reading: Reading) -> tuple
         lambda x: x.height == x.width,
     ):
         left = [x for x in left if test(x)] or left
-    chosen = min(left, key=lambda x: roughness(arranged(array, replace_order(reading), x)))
+    upright = replace(options, transpose=False)  # smoothness does not depend on a swap
+    chosen = min(left, key=lambda x: roughness(arranged(array, upright, x)))
     return chosen, [f"{name} could also be {x}: axis={x.axis} reads it so" for x in found if x != chosen]
 
 
-def asked(reading: Reading) -> str:
-    """What of the reading bears on an array's shape, for an error message."""
-    told = {"axis": reading.axis, "shape": reading.shape}
-    given = ", ".join(f"{name}={value}" for name, value in told.items() if value is not None)
-    return f"with {given}" if given else "; say shape=(height, width)"
+def asked(options: MatOptions) -> str:
+    """Which options bear on an array's shape, for an error message."""
+    given = {"axis": options.axis, "shape": options.shape}
+    said = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
+    return f"with {said}" if said else "; say shape=(height, width)"
 
 
-def replace_order(reading: Reading) -> Reading:
-    """The reading without a swap, which smoothness does not depend on."""
-    return replace(reading, transpose=False)
-
-
-def arranged(array: np.ndarray, reading: Reading, layout: Layout) -> np.ndarray:
-    """The images, (n, height, width), upright by the reading's order."""
+def arranged(array: np.ndarray, options: MatOptions, layout: Layout) -> np.ndarray:
+    """The images, (n, height, width), upright by the order of the options."""
     images = np.moveaxis(squeezed(array), layout.axis, 0)
     if layout.flat:
         shape = (layout.height, layout.width)
-        if reading.order == "F":
+        if options.order == "F":
             images = images.reshape(layout.n, *shape[::-1]).swapaxes(1, 2)
         else:
             images = images.reshape(layout.n, *shape)
-    return images.swapaxes(1, 2) if reading.transpose else images
+    return images.swapaxes(1, 2) if options.transpose else images
 
 
 def roughness(images: np.ndarray) -> float:

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from labkit.data import download, places
-from labkit.data.faces import Faces, read_faces
-from labkit.data.idx import DataError, sha256
-from labkit.data.layouts import SIDE
+from labkit.data.errors import DataError
+from labkit.data.faces.layouts import SIDE
+from labkit.data.faces.reader import Faces, read_faces
+from labkit.data.idx import sha256
 
 FILE, PACKED = "olivettifaces.mat", "olivetti_py3.pkz"  # as scikit-learn names the source and its copy
 URL = "https://ndownloader.figshare.com/files/5976027"  # scikit-learn's source
@@ -64,6 +65,6 @@ def library_files() -> Iterator[tuple[str, Path]]:
     yield "scikit-learn's data", places.sklearn_home() / PACKED
 
 
-def wanted(name: str) -> download.Wanted:
+def download_spec(name: str) -> download.DownloadSpec:
     """The file as it can be downloaded, for the set of that name."""
-    return download.Wanted(name, places.CACHE / name, {FILE: FILE_DIGEST}, ({FILE: URL},))
+    return download.DownloadSpec(name, places.CACHE / name, {FILE: FILE_DIGEST}, ({FILE: URL},))

@@ -2,7 +2,7 @@
 
 A head is a handful of ellipsoids, smoothly joined, seen from the front without perspective
 and lit by one lamp. Eyes, brows, nostrils, mouth and folds are painted on in the head's own
-coordinates, so that they turn with it (`face_features`). All that a picture shows follows
+coordinates, so that they turn with it (`features`). All that a picture shows follows
 from
 
 - an **identity**: thirteen numbers of build and colouring (`IDENTITY`), each uniform in its range;
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from labkit.data.face_features import albedo
+from labkit.data.faces.features import albedo
 
 SIZE, SAMPLES = 64, 3  # pixels of an image's side; samples of a pixel's side
 HALF_SIDE, MIDDLE = 0.77, 0.03  # of what is seen: half its height, and where its middle lies

@@ -2,22 +2,20 @@
 
 A value is a NumPy array in MATLAB's shape (numbers or truth values), a `str`, a list (a
 cell array, column by column), a dict (a struct; of a struct array, name → list), or
-`Unread` for what labs have no use for. No object is rebuilt and no code run: classes,
+`matvalues.Unread` for what labs have no use for. No object is rebuilt and no code run: classes,
 function handles and opaque data are never read.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from labkit.data.idx import DataError, describe_start
+from labkit.data.errors import DataError
+from labkit.data.faces.mat5 import read_old
+from labkit.data.idx import describe_start
 
-LARGEST_MAT = 2**30  # bytes of numbers in one file; MATLAB's 10,000 faces of 64×64 as doubles have a third
-DEEPEST = 8  # of cells and structs inside each other
 HDF5 = b"\x89HDF\r\n\x1a\n"
 OTHERS = {
     b"\x80\x02": "a pickle", b"\x80\x03": "a pickle", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle",
@@ -27,30 +25,20 @@ OTHERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Unread:
-    """A variable that is not read, and what it is."""
-
-    what: str
-
-
 def read_mat(path: Path) -> dict[str, object]:
     """Variables of a .mat file by name.
 
     Raises:
         DataError: no MATLAB file, one cut short, or one that promises more than it holds or
-            than LARGEST_MAT bytes. The message names the file.
+            than `matvalues.LARGEST_MAT` bytes. The message names the file.
         OSError: it cannot be opened.
     """
-    # Imported here, for scipy.io and h5py take a while and most sets need neither.
     kind = kind_of(path)
     try:
         if kind == "7.3":
-            from labkit.data.mat73 import read_hdf5
+            from labkit.data.faces.mat73 import read_hdf5  # h5py takes a while, and most files need it not
 
             return read_hdf5(path)
-        from labkit.data.mat5 import read_old
-
         return read_old(path, kind)
     except DataError as error:
         raise DataError(f"{path.name} {error}") from error
@@ -86,19 +74,3 @@ def starts_as_v4(start: bytes) -> bool:
         if sane and thousands == (order == ">") and rest % 10 in (0, 1, 2) and rest // 10 in range(6):
             return True
     return False
-
-
-def check_size(what: str, size: int, there: int) -> None:
-    """Raise DataError if `what` promises `size` bytes and only `there` can be, or too many."""
-    if size > there:
-        raise DataError(f"is cut short or damaged: {what} promises {size:,} bytes; there are {there:,}")
-    if size > LARGEST_MAT:
-        raise DataError(
-            f"is too large: {what} has {size:,} bytes, and {LARGEST_MAT:,} are read at most; save fewer "
-            "images, or save them as uint8"
-        )
-
-
-def array_bytes(shape, itemsize: int) -> int:
-    """Bytes of an array, in whole numbers that do not overflow."""
-    return math.prod(int(n) for n in shape) * int(itemsize)

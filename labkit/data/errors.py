@@ -1,0 +1,15 @@
+"""What goes wrong while an image set is looked for."""
+
+from __future__ import annotations
+
+
+class DataError(ValueError):
+    """A data file or source that cannot be used; the message names it and says why."""
+
+
+class NoConnectionError(DataError):
+    """The mirror was not reached, so that other sets are hardly to be had either."""
+
+
+class NotThere(Exception):  # noqa: N818 - no error: the search goes on
+    """A source that does not have the set."""
