@@ -3,8 +3,9 @@
     python benchmarks/explorer_latency.py [EVENTS]
 
 Live: a notebook in a real JupyterLab, in headless Chromium, whose kernel decodes with the
-dense decoder of Lab 1 and with the DCGAN generator of the tutorial. Static: the same dense
-decoder in the page, and stored pictures of the generator. Weights are random, since time does
+dense decoder of Lab 1 and with the DCGAN generator of the tutorial; and that dense decoder
+behind plain ipywidgets sliders. Static: the same dense decoder in the page, and stored
+pictures of the generator. Weights are random, since time does
 not depend on them. Run it on a quiet machine: it prints the load next to its figures.
 """
 
@@ -25,7 +26,7 @@ import nbformat
 from playwright.sync_api import sync_playwright
 
 from labkit import models
-from labkit.explorer import LatentExplorer
+from labkit.explorer import LatentExplorer, LatentSliders
 
 
 def dense():
@@ -41,7 +42,12 @@ def dcgan():
     return LatentExplorer(gan.generate, 100, title="dcgan")
 
 
-BARS = {dense: 50, dcgan: 100}  # milliseconds in the median, live
+def plain():
+    """Lab 1's decoder behind ipywidgets sliders."""
+    return LatentSliders(models.dense_vae((256,), 2).decode, 2, title="plain")
+
+
+BARS = {dense: 50, dcgan: 100, plain: 60}  # milliseconds in the median, live
 STATIC_BAR = 16
 TOKEN = "benchmark"  # noqa: S105
 # One event after the other: the next one only when the picture of the last is there.
@@ -60,10 +66,25 @@ MEASURE = """async (slider, events) => {
   return times;
 }"""  # noqa: E501
 
+# The same for an ipywidgets slider, which an arrow key moves, until its image has loaded.
+MEASURE_PLAIN = """async (handle, events) => {
+  const image = document.querySelector(".labkit-sliders img");
+  const times = [];
+  for (let i = 0; i < events; i++) {
+    const loaded = new Promise((go) => image.addEventListener("load", go, { once: true }));
+    const start = performance.now();
+    handle.dispatchEvent(new KeyboardEvent("keydown", { key: i % 20 < 10 ? "ArrowRight" : "ArrowLeft", bubbles: true }));
+    await loaded;
+    times.push(performance.now() - start);
+    await new Promise((go) => setTimeout(go, 100));
+  }
+  return times;
+}"""  # noqa: E501
+
 
 def write_notebook(path: Path) -> None:
     """A notebook that shows an explorer of each model."""
-    sources = ["from labkit import models\nfrom labkit.explorer import LatentExplorer"]
+    sources = ["from labkit import models\nfrom labkit.explorer import LatentExplorer, LatentSliders"]
     sources += [f"{inspect.getsource(build)}\n{build.__name__}()" for build in BARS]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -103,13 +124,15 @@ def live(browser, folder: Path, events: int) -> dict[str, list[float]]:
         page.locator(".lm-MenuBar-itemLabel").get_by_text("Run", exact=True).click()
         page.locator(".lm-Menu-itemLabel").get_by_text("Run All Cells", exact=True).click()
         times = {}
-        for build in BARS:
+        for build in (dense, dcgan):
             element = page.locator(f'iframe[title="{build.__name__}"]')
             element.wait_for(timeout=300_000)
             element.scroll_into_view_if_needed()
             element.content_frame.get_by_text("Live: the kernel").wait_for(timeout=120_000)
             times[f"live, {build.__name__}"] = measured(element.content_frame, events)
-        return times
+        handle = page.locator(".labkit-sliders .noUi-handle").first
+        handle.evaluate(MEASURE_PLAIN, 5)
+        return times | {"live, plain": handle.evaluate(MEASURE_PLAIN, events)}
     finally:
         server.terminate()
         server.wait(30)
@@ -119,7 +142,7 @@ def static(browser, folder: Path, events: int) -> dict[str, list[float]]:
     """Milliseconds of each model in a page of its own, without a kernel."""
     os.environ["LABKIT_RUN_DIR"] = str(folder / "run")
     times = {}
-    for build in BARS:
+    for build in (dense, dcgan):
         page_path = folder / "static.html"
         made = build()._repr_mimebundle_()["text/html"]
         page_path.write_text(f"<!DOCTYPE html>{made}", encoding="utf-8")

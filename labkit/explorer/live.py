@@ -30,8 +30,10 @@ class CodeWidget(anywidget.AnyWidget):
     """
 
     _esm = pathlib.Path(__file__).parent / "bridge.js"
-    z = traitlets.Any(()).tag(sync=True)  # a tuple: links compare values, and an array has no one truth
-    label = traitlets.Int(0).tag(sync=True)
+    # A tuple, since links ask whether values are equal, to which an array has no one answer. No echo:
+    # it would be one more message for each move of a slider.
+    z = traitlets.Any(()).tag(sync=True, echo_update=False)
+    label = traitlets.Int(0).tag(sync=True, echo_update=False)
     key = traitlets.Unicode().tag(sync=True)
     latent_dim, classes, decoder, problem = 0, (), None, None
     singles = ()  # latents that have a trait of their own

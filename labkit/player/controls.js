@@ -2,7 +2,8 @@
 
 class Controls {
   constructor(player) {
-    this.player = player;
+    const { spec } = player;
+    Object.assign(this, { player, spec });
     const some = spec.points.length > 0;
     this.modes = choice("Way of moving", ["Explore", "Scale t·z", "From A to B"], 0, (mode) => player.setMode(mode));
     this.modes.box.hidden = !some;
@@ -24,8 +25,8 @@ class Controls {
 
   /** The codes that can be gone to, as pictures of which one is chosen. */
   buildPoints(legend, row) {
-    const canvases = spec.points.map(({ name }) =>
-      make("canvas", { width: spec.shape[1], height: spec.shape[0], role: "img", "aria-label": name }));
+    const canvases = this.spec.points.map(({ name }) =>
+      make("canvas", { width: this.spec.shape[1], height: this.spec.shape[0], role: "img", "aria-label": name }));
     const chosen = [-1, 0, 0, this.player.state.b][row];
     return { canvases, ...choice(legend, canvases, chosen, (i) => this.player.pick(row, i), "choice points") };
   }
@@ -33,7 +34,7 @@ class Controls {
   /** A slider a latent: the most active, and the rest where they are asked for. */
   buildSliders() {
     this.sliders = new Map();
-    const [first, rest] = [spec.order.slice(0, 8), spec.order.slice(8)];
+    const [first, rest] = [this.spec.order.slice(0, 8), this.spec.order.slice(8)];
     const shownAtOnce = first.map((dim) => this.buildSlider(dim));
     if (!rest.length) return shownAtOnce;
     const more = make("details", {}, make("summary", {}, `${rest.length} further latents`));
@@ -47,7 +48,7 @@ class Controls {
   }
 
   buildSlider(dim) {
-    const [middle, reach] = [spec.start[dim], this.player.reach(dim)];
+    const [middle, reach] = [this.spec.start[dim], this.player.reach(dim)];
     const range = [middle - reach, middle + reach, reach / 300];
     const made = slider(nameOf(dim), range, middle, (value) => this.player.move(dim, value));
     this.sliders.set(dim, made);
@@ -56,13 +57,13 @@ class Controls {
 
   buildButtons() {
     const { player } = this;
-    const drawn = `Random z ~ ${spec.prior === "codes" ? "codes" : "N(0, I)"}`;
+    const drawn = `Random z ~ ${this.spec.prior === "codes" ? "codes" : "N(0, I)"}`;
     return make("div", { className: "row" }, button("Back to the start", () => player.goToStart()), button(drawn, () => player.random()));
   }
 
   /** Without a decoder only the latents of which pictures are stored can move. */
   enable() {
-    const stored = new Set([...(spec.strips?.dims ?? []), ...spec.plane.dims]);
+    const stored = new Set([...(this.spec.strips?.dims ?? []), ...this.spec.plane.dims]);
     for (const [dim, { input, row }] of this.sliders) {
       input.disabled = !this.player.free && !stored.has(dim);
       row.title = input.disabled ? "No pictures of this latent are stored; it moves with a kernel." : "";
@@ -75,7 +76,7 @@ class Controls {
   }
 
   showPoint(i, grey) {
-    this.points.forEach(({ canvases }) => draw(canvases[i], grey));
+    this.points.forEach(({ canvases }) => draw(canvases[i], grey, this.spec.shape));
   }
 
   show({ z, label, t, a, b, track }) {

@@ -1,6 +1,6 @@
 // Pictures through time: a slider, steps, and play for those who want motion.
 
-function frames() {
+function frames(spec) {
   const last = spec.frames.length - 1;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const [height, width] = spec.shape;
@@ -32,5 +32,5 @@ function frames() {
     make("div", { className: "row" }, scrub.row), make("div", { className: "row" }, back, play, forth)));
   calm();
   show(last);
-  tellHeight();
+  tellHeight(spec.key);
 }

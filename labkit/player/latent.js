@@ -7,30 +7,31 @@ const WORDS = {
 };
 
 class LatentPlayer {
-  constructor(stored) {
-    this.stored = stored;
-    this.network = spec.network && new Network(spec.network);
+  /** `spec`: what `LatentExplorer.spec` wrote. `stored`: its pictures; null where the decoder runs in the page. */
+  constructor(spec, stored) {
+    Object.assign(this, { spec, stored });
+    this.network = spec.network && new Network(spec.network, Boolean(spec.classes));
     this.state = { mode: 0, z: this.start(), label: 0, a: 0, b: Math.min(1, spec.points.length - 1), t: 1, spherical: false, track: null };
     this.samplesUsed = 0;
-    this.view = new View();
+    this.view = new View(spec);
     this.pad = spec.dim > 1 ? new Pad(this) : null;
     this.controls = new Controls(this);
     this.status = make("p", { className: "status", role: "status" });
     const views = make("div", { className: "views" }, this.view.element, ...(this.pad ? [this.pad.element] : []));
     document.body.append(make("main", {}, make("h1", {}, spec.title),
       make("div", { className: "columns" }, views, this.controls.element), this.status));
-    this.kernel = new Kernel(() => this.sourceChanged(), (code) => this.follow(code));
+    this.kernel = new Kernel(spec, () => this.sourceChanged(), (code) => this.follow(code));
     this.controls.showMode(0);
     this.sourceChanged();
     setInterval(() => this.showStatus(), 500);
-    tellHeight();
+    tellHeight(spec.key);
   }
 
-  start() { return Float32Array.from(spec.start); }
+  start() { return Float32Array.from(this.spec.start); }
   get free() { return this.kernel?.live || Boolean(this.network); }
-  reach(dim) { return spec.reach * spec.spread[dim]; }
+  reach(dim) { return this.spec.reach * this.spec.spread[dim]; }
   /** The place of a latent's value on its slider, 0 … 1. */
-  place(dim) { return (this.state.z[dim] - spec.start[dim]) / (2 * this.reach(dim)) + 0.5; }
+  place(dim) { return (this.state.z[dim] - this.spec.start[dim]) / (2 * this.reach(dim)) + 0.5; }
 
   // ---- what the reader does ----------------------------------------------------------------
 
@@ -66,26 +67,26 @@ class LatentPlayer {
     if (row === 3) this.state.b = i;
     else this.state.a = i;
     if (this.state.mode) return this.walk();
-    if (spec.classes) this.state.label = spec.points[i].label;
-    this.goTo(Float32Array.from(spec.points[i].z), { kind: "point", i });
+    if (this.spec.classes) this.state.label = this.spec.points[i].label;
+    this.goTo(Float32Array.from(this.spec.points[i].z), { kind: "point", i });
   }
 
   /** Follow the mode's path to t. */
   walk() {
     const { mode, a, b, t, spherical } = this.state;
-    const point = (i) => Float32Array.from(spec.points[i].z);
-    if (spec.classes) this.state.label = this.free ? this.state.label : spec.points[mode === 2 ? Math.min(a, b) : a].label;
+    const point = (i) => Float32Array.from(this.spec.points[i].z);
+    if (this.spec.classes) this.state.label = this.free ? this.state.label : this.spec.points[mode === 2 ? Math.min(a, b) : a].label;
     if (mode === 1) this.goTo(point(a).map((v) => t * v), { kind: "scale", i: a, u: t / 2 });
     else this.goTo((spherical ? slerp : lerp)(point(a), point(b), t), { kind: "mix", a, b, u: t, spherical });
   }
 
   random() {
     if (!this.free) {
-      const i = this.samplesUsed++ % spec.samples.length;
-      if (spec.classes) this.state.label = spec.samples[i].label;
-      return this.goTo(Float32Array.from(spec.samples[i].z), { kind: "sample", i });
+      const i = this.samplesUsed++ % this.spec.samples.length;
+      if (this.spec.classes) this.state.label = this.spec.samples[i].label;
+      return this.goTo(Float32Array.from(this.spec.samples[i].z), { kind: "sample", i });
     }
-    this.goTo(this.start().map((v, dim) => v + spec.spread[dim] * normal()), { kind: "free" });
+    this.goTo(this.start().map((v, dim) => v + this.spec.spread[dim] * normal()), { kind: "free" });
   }
 
   goToStart() { this.goTo(this.start(), { kind: "start" }); }
@@ -114,8 +115,8 @@ class LatentPlayer {
     this.controls.enable();
     if (!this.free && ["free", undefined].includes(this.state.track?.kind)) this.goToStart();
     else this.show();
-    spec.points.forEach((point, i) => this.controls.showPoint(i, this.stored
-      ? this.stored.sheet.picture(spec.pointsFirst + i) : this.network.decode(point.z, point.label)));
+    this.spec.points.forEach((point, i) => this.controls.showPoint(i, this.stored
+      ? this.stored.sheet.picture(this.spec.pointsFirst + i) : this.network.decode(point.z, point.label)));
   }
 
   show() {
@@ -136,8 +137,8 @@ class LatentPlayer {
     if (track?.kind === "strip") return this.stored.strip(track.dim, this.place(track.dim), label);
     if (track?.kind === "scale") return this.stored.scale(track.i, track.u);
     if (track?.kind === "mix") return this.stored.mix(track.a, track.b, track.u, track.spherical);
-    if (track?.kind === "point") return this.stored.sheet.picture(spec.pointsFirst + track.i);
-    if (track?.kind === "sample") return this.stored.sheet.picture(spec.samplesFirst + track.i);
+    if (track?.kind === "point") return this.stored.sheet.picture(this.spec.pointsFirst + track.i);
+    if (track?.kind === "sample") return this.stored.sheet.picture(this.spec.samplesFirst + track.i);
     if (!this.pad) return this.stored.strip(0, this.place(0), label);
     return this.stored.plane(...this.pad.dims.map((dim) => this.place(dim)), label);
   }
@@ -145,21 +146,21 @@ class LatentPlayer {
   /** The pictures of the pad's codes, handed to `use` with their number. */
   decodePlane(codes, label, use) {
     const { length } = codes;
-    const size = spec.shape[0] * spec.shape[1];
+    const size = this.spec.shape[0] * this.spec.shape[1];
     if (this.kernel.live) {
       this.kernel.ask("plane", codes, label, ({ pixels, error }) => {
         for (let k = 0; !error && k < length; k++) use(k, pixels.subarray(k * size, (k + 1) * size));
       });
     } else {
       codes.forEach((code, k) => use(k, this.network ? this.network.decode(code, label)
-        : this.stored.sheet.picture(spec.plane.first + label * length + k)));
+        : this.stored.sheet.picture(this.spec.plane.first + label * length + k)));
     }
   }
 
   showStatus() {
     const busy = this.kernel?.waiting && performance.now() - this.kernel.waiting.since > 1500;
     const kind = this.kernel?.live ? "live" : this.network ? "network" : "stored";
-    const text = this.error || (busy ? "The kernel is busy; the picture follows when it is free." : WORDS[kind] + (spec.note ? ` ${spec.note}` : ""));
+    const text = this.error || (busy ? "The kernel is busy; the picture follows when it is free." : WORDS[kind] + (this.spec.note ? ` ${this.spec.note}` : ""));
     if (this.status.textContent === text) return;
     this.status.textContent = text;
     this.status.classList.toggle("bad", Boolean(this.error));
@@ -168,8 +169,9 @@ class LatentPlayer {
 }
 
 async function begin() {
+  const spec = JSON.parse(document.getElementById("spec").textContent);
   document.body.querySelector(".notice").remove();
-  if (spec.kind === "frames") return frames();
-  new LatentPlayer(spec.sheet ? new Stored(await Sheet.load(spec.sheet)) : null);
+  if (spec.kind === "frames") return frames(spec);
+  new LatentPlayer(spec, spec.sheet ? new Stored(spec, await Sheet.load(spec.sheet, spec.shape)) : null);
 }
 begin();

@@ -1,9 +1,10 @@
 // The plane of two latents: a map of its pictures, and a marker that moves over it.
 
 class Pad {
-  /** `player` knows the code, how far each latent reaches, and who decodes. */
+  /** `player` knows the spec, the code, how far each latent reaches, and who decodes. */
   constructor(player) {
-    this.player = player;
+    const { spec } = player;
+    Object.assign(this, { player, spec });
     this.dims = [...spec.plane.dims];
     this.marker = make("div", { className: "marker" });
     const { n } = spec.plane;
@@ -23,7 +24,7 @@ class Pad {
   }
 
   buildAxis(word, axis) {
-    const select = make("select", { "aria-label": `Latent ${word}` }, ...spec.order.map((dim) =>
+    const select = make("select", { "aria-label": `Latent ${word}` }, ...this.spec.order.map((dim) =>
       make("option", { value: dim, selected: dim === this.dims[axis] }, nameOf(dim))));
     select.addEventListener("change", () => this.choose(axis, Number(select.value)));
     return select;
@@ -33,7 +34,7 @@ class Pad {
 
   moveByPointer(event) {
     const box = this.pad.getBoundingClientRect();
-    const { n } = spec.plane; // the picture of a place lies under the middle of its tile
+    const { n } = this.spec.plane; // the picture of a place lies under the middle of its tile
     const along = (at) => within((at * n - 0.5) / (n - 1));
     this.moveTo(along((event.clientX - box.left) / box.width), along(1 - (event.clientY - box.top) / box.height));
   }
@@ -66,7 +67,7 @@ class Pad {
     const moved = Float32Array.from(z);
     [u, v].forEach((at, axis) => {
       const dim = this.dims[axis];
-      moved[dim] = spec.start[dim] + (2 * at - 1) * this.player.reach(dim);
+      moved[dim] = this.spec.start[dim] + (2 * at - 1) * this.player.reach(dim);
     });
     return moved;
   }
@@ -75,7 +76,7 @@ class Pad {
 
   /** Begin anew, since other pictures can be had than before. */
   renew() {
-    if (!this.player.free) this.dims = [...spec.plane.dims];
+    if (!this.player.free) this.dims = [...this.spec.plane.dims];
     this.drawnFor = null;
     this.showAxes();
   }
@@ -88,7 +89,7 @@ class Pad {
   }
 
   show() {
-    const { n } = spec.plane;
+    const { n } = this.spec.plane;
     const { player } = this;
     const at = this.dims.map((dim) => within((player.place(dim) * (n - 1) + 0.5) / n));
     this.marker.style.left = `${100 * at[0]}%`;
@@ -111,9 +112,9 @@ class Pad {
   }
 
   decodeMap(z, label) {
-    const { n } = spec.plane;
+    const { n } = this.spec.plane;
     const codes = Array.from({ length: n * n }, (_, k) => this.codeAt(z, (k % n) / (n - 1), 1 - Math.floor(k / n) / (n - 1)));
-    const [h, w] = spec.shape;
+    const [h, w] = this.spec.shape;
     this.player.decodePlane(codes, label, (k, grey) => draw(this.map, grey, [h, w], (k % n) * w, Math.floor(k / n) * h));
   }
 }

@@ -38,8 +38,9 @@ def document(spec: dict[str, Any]) -> str:
     """The player as a whole HTML document.
 
     Args:
-        spec: what it shows; see `labkit.explorer` for the two kinds. Written as JSON into
-            an element that is no script, so that the script's text is always the same.
+        spec: what it shows, of the two kinds that `LatentExplorer.spec` and `FramePlayer.page`
+            make. Written as JSON into an element that is no script, so that the script's text is
+            always the same.
     """
     # "<" cannot end the element early when it is written as an escape.
     data = json.dumps(spec, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

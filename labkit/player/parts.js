@@ -15,8 +15,8 @@ const nameOf = (dim) => `latent ${dim + 1}`;
 const within = (place) => Math.min(Math.max(place, 0), 1);
 const shown = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
 
-/** Draw a picture of grey bytes on a canvas of its own size. */
-function draw(canvas, grey, [h, w] = spec.shape, left = 0, top = 0) {
+/** Draw a picture of grey bytes, height × width, on a canvas. */
+function draw(canvas, grey, [h, w], left = 0, top = 0) {
   const image = new ImageData(w, h);
   const words = new Uint32Array(image.data.buffer);
   for (let i = 0; i < grey.length; i++) words[i] = 0xff000000 | (grey[i] * 0x010101);
@@ -72,8 +72,8 @@ function slerp(a, b, t) {
 }
 
 /** Tell the page around this frame how tall the player is. */
-function tellHeight() {
-  const tell = () => parent.postMessage({ labkit: spec.key, height: Math.ceil(document.body.scrollHeight) }, "*");
+function tellHeight(key) {
+  const tell = () => parent.postMessage({ labkit: key, height: Math.ceil(document.body.scrollHeight) }, "*");
   tell(); // at once, since a frame out of sight is not observed
   new ResizeObserver(tell).observe(document.body);
   addEventListener("message", ({ source, data }) => source === parent && data?.measure && tell());

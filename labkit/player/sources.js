@@ -2,8 +2,6 @@
 // Pictures are grey bytes, height × width; codes are Float32Arrays of length D.
 "use strict";
 
-const spec = JSON.parse(document.getElementById("spec").textContent);
-
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
 /** Little-endian half-precision floats as single ones. */
@@ -26,7 +24,9 @@ const ACTIVATIONS = {
 
 /** A chain of dense layers, run here. Each kernel is stored row by row, its bias after it. */
 class Network {
-  constructor({ layers, weights }) {
+  /** `layers` and `weights` as in the spec; `conditional`: the label follows the code, one-hot. */
+  constructor({ layers, weights }, conditional) {
+    this.conditional = conditional;
     const values = halves(bytesOf(weights));
     let at = 0;
     const take = (n) => values.subarray(at, (at += n));
@@ -38,7 +38,7 @@ class Network {
   decode(z, label) {
     let x = new Float32Array(this.layers[0].n); // z, then the label one-hot if there are classes
     x.set(z);
-    if (spec.classes) x[z.length + label] = 1;
+    if (this.conditional) x[z.length + label] = 1;
     for (const { kernel, bias, activation } of this.layers) {
       const y = Float32Array.from(bias);
       for (let i = 0, at = 0; i < x.length; i++, at += y.length) {
@@ -54,18 +54,18 @@ class Network {
 
 /** Stored pictures, side by side in one image, by number. */
 class Sheet {
-  static async load({ uri, columns, pitch }) {
+  static async load({ uri, columns, pitch }, shape) {
     const image = new Image();
     image.src = uri;
     await image.decode();
     const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.drawImage(image, 0, 0);
-    return new Sheet(context.getImageData(0, 0, image.width, image.height), columns, pitch);
+    return new Sheet(context.getImageData(0, 0, image.width, image.height), columns, pitch, shape);
   }
 
-  constructor(pixels, columns, pitch) {
-    Object.assign(this, { pixels, columns, pitch });
+  constructor(pixels, columns, pitch, shape) {
+    Object.assign(this, { pixels, columns, pitch, shape });
   }
 
   picture(number) {
@@ -74,7 +74,7 @@ class Sheet {
 
   /** Weighted mean of pictures: pairs of number and weight. */
   blend(parts) {
-    const [h, w] = spec.shape;
+    const [h, w] = this.shape;
     const sum = new Float32Array(h * w);
     for (const [number, weight] of parts) {
       if (weight === 0) continue;
@@ -98,12 +98,12 @@ function neighbours(place, n) {
 
 /** What the stored sheet holds: the plane, a strip a latent, scalings, mixtures, draws. */
 class Stored {
-  constructor(sheet) {
-    this.sheet = sheet;
+  constructor(spec, sheet) {
+    Object.assign(this, { spec, sheet });
   }
 
   plane(u, v, label) { // u, v on 0 … 1, v upwards
-    const { n, first } = spec.plane;
+    const { n, first } = this.spec.plane;
     const [across, down] = [neighbours(u * (n - 1), n), neighbours((1 - v) * (n - 1), n)];
     const from = first + label * n * n;
     return this.sheet.blend(
@@ -112,22 +112,22 @@ class Stored {
   }
 
   strip(dim, u, label) {
-    const { steps, dims, first } = spec.strips;
+    const { steps, dims, first } = this.spec.strips;
     const from = first + (label * dims.length + dims.indexOf(dim)) * steps;
     return this.blended(from, u, steps);
   }
 
   scale(point, u) {
-    return this.blended(spec.scale.first + point * spec.scale.steps, u, spec.scale.steps);
+    return this.blended(this.spec.scale.first + point * this.spec.scale.steps, u, this.spec.scale.steps);
   }
 
   mix(a, b, u, spherical) {
-    if (a === b) return this.sheet.picture(spec.pointsFirst + a);
+    if (a === b) return this.sheet.picture(this.spec.pointsFirst + a);
     const [low, high] = a < b ? [a, b] : [b, a];
     let pair = 0;
-    for (let i = 0; i < low; i++) pair += spec.points.length - 1 - i;
+    for (let i = 0; i < low; i++) pair += this.spec.points.length - 1 - i;
     pair += high - low - 1;
-    const { steps, first } = spec.mix;
+    const { steps, first } = this.spec.mix;
     return this.blended(first + (2 * pair + (spherical ? 1 : 0)) * steps, a < b ? u : 1 - u, steps);
   }
 
@@ -139,15 +139,15 @@ class Stored {
 /** The kernel, reached through the page around this frame. One request at a time, the latest wins. */
 class Kernel {
   /** `onChange()`: it came or went. `onGo({ z, label })`: the code is to be gone to. */
-  constructor(onChange, onGo) {
-    Object.assign(this, { live: false, serial: 0, waiting: null, next: new Map(), onChange, onGo });
-    if (!spec.key) return;
+  constructor({ key, dim }, onChange, onGo) {
+    Object.assign(this, { key, dim, live: false, serial: 0, waiting: null, next: new Map(), onChange, onGo });
+    if (!key) return;
     addEventListener("message", (event) => event.source === parent && this.hear(event.data));
-    parent.postMessage({ labkit: spec.key, hello: true }, "*");
+    parent.postMessage({ labkit: key, hello: true }, "*");
   }
 
   hear(message) {
-    if (message?.labkit !== spec.key) return;
+    if (message?.labkit !== this.key) return;
     if (message.theme) document.documentElement.dataset.theme = message.theme;
     if ("live" in message && message.live !== this.live) {
       this.live = message.live;
@@ -168,7 +168,7 @@ class Kernel {
   moved(z, label) {
     if (!this.live) return;
     const short = Array.from(z, (v) => Number(v.toPrecision(7)));
-    parent.postMessage({ labkit: spec.key, moved: { z: short, label } }, "*");
+    parent.postMessage({ labkit: this.key, moved: { z: short, label } }, "*");
   }
 
   /** Ask for the pictures of codes; an older question of the same kind is forgotten. */
@@ -183,8 +183,8 @@ class Kernel {
     const { codes, label, use } = this.next.get(kind);
     this.next.delete(kind);
     this.waiting = { serial: ++this.serial, use, since: performance.now() };
-    const z = new Float32Array(codes.length * spec.dim);
-    codes.forEach((code, i) => z.set(code, i * spec.dim));
-    parent.postMessage({ labkit: spec.key, ask: { serial: this.serial, count: codes.length, label, z } }, "*");
+    const z = new Float32Array(codes.length * this.dim);
+    codes.forEach((code, i) => z.set(code, i * this.dim));
+    parent.postMessage({ labkit: this.key, ask: { serial: this.serial, count: codes.length, label, z } }, "*");
   }
 }

@@ -1,7 +1,8 @@
 // What a code decodes to: the picture, and the code below it as bars and in numbers.
 
 class View {
-  constructor() {
+  constructor(spec) {
+    this.spec = spec;
     const [height, width] = spec.shape;
     this.picture = make("canvas", { className: "picture", width, height, role: "img" });
     this.bars = make("canvas", { className: "code", width: 600, height: 72, "aria-hidden": "true" });
@@ -11,7 +12,7 @@ class View {
   }
 
   showPicture(grey, z) {
-    draw(this.picture, grey);
+    draw(this.picture, grey, this.spec.shape);
     this.picture.dataset.z = [...z].join(" ");
     document.documentElement.dataset.draws = ++this.draws;
   }
@@ -20,9 +21,9 @@ class View {
   showCode(z, label, place) {
     this.drawBars(place);
     const length = Math.sqrt(z.reduce((sum, v) => sum + v * v, 0));
-    const text = spec.dim <= 4 ? `z = (${[...z].map((v) => shown(v)).join(", ")})` : `z: ${spec.dim} numbers, length ${shown(length)}`;
+    const text = this.spec.dim <= 4 ? `z = (${[...z].map((v) => shown(v)).join(", ")})` : `z: ${this.spec.dim} numbers, length ${shown(length)}`;
     this.caption.textContent = text;
-    this.picture.setAttribute("aria-label", `Decoded picture of ${text}${spec.classes ? `, class ${spec.classes[label]}` : ""}`);
+    this.picture.setAttribute("aria-label", `Decoded picture of ${text}${this.spec.classes ? `, class ${this.spec.classes[label]}` : ""}`);
   }
 
   /** A bar a latent, in the order of the sliders. */
@@ -34,9 +35,9 @@ class View {
     context.fillStyle = colour(this.element.closest("main"), "borderTopColor");
     context.fillRect(0, height / 2 - 1, width, 2);
     context.fillStyle = colour(this.bars, "color");
-    const step = Math.min(width / spec.dim, 60);
-    const left = (width - step * spec.dim) / 2;
-    spec.order.forEach((dim, k) => {
+    const step = Math.min(width / this.spec.dim, 60);
+    const left = (width - step * this.spec.dim) / 2;
+    this.spec.order.forEach((dim, k) => {
       const size = Math.max(-1, Math.min(1, 2 * place(dim) - 1)) * (height / 2 - 2);
       context.fillRect(left + k * step + step * 0.12, height / 2 - Math.max(size, 0), step * 0.76, Math.max(Math.abs(size), 1.5));
     });
