@@ -140,7 +140,7 @@ def test_no_published_file_keeps_a_picture_and_old_figures_go(tmp_path):
     assert people.NOTE in page and "epoch 1: 12.3" in page and "<td>1.5</td>" in page
 
 
-LAB = """from labkit.config import record
+LAB = """from labkit.project import record
 record("data", {"name": "faces", "source": "x", "digest": "0", "note": "", "people": "licensed",
                 "n_train": 1, "n_test": 1})"""
 FIGURE = """import io
