@@ -2,6 +2,7 @@
 # make test      lint, import contract, unit tests, every notebook under the smoke profile   (TESTS=tests/test_x.py)
 # make lab       JupyterLab on the notebooks
 # make numbers   renew the numbers in readings and README from the published reports
+# make wheel     labkit with notebooks and bundled data as one file, in dist/
 # make outputs   renew the stored outputs that nbval compares (after changing a notebook)
 # make clean     remove the environment, local reports and what runs left; data and published reports stay
 
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help reports test lab numbers outputs clean
+.PHONY: help reports test lab numbers outputs wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -39,11 +40,15 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 numbers: $(READY)
-	@$(BIN)/python scripts/numbers.py
+	@$(BIN)/python scripts/pinned_numbers.py
 
 outputs: $(READY)
 	$(BIN)/python scripts/store_outputs.py
 
+wheel: $(READY)
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/labkit-*.whl
+
 clean:
-	rm -rf $(VENV) build *.egg-info reports/local reports/.work .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info reports/local reports/.work .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

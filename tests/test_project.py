@@ -1,6 +1,5 @@
 """The project's own files agree with each other."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -95,15 +94,58 @@ def test_importing_labkit_imports_nothing_heavy():
     assert shown.stdout.strip() == "[]"
 
 
-def test_readme_states_the_figures_of_the_reports():
-    spec = importlib.util.spec_from_file_location("results_table", ROOT / "scripts" / "results_table.py")
-    results = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(results)
-    text = results.README.read_text(encoding="utf-8")
-    try:
-        expected = results.with_table(text)
-    except ValueError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"the reports here are not those of the README: {error}")
-    assert text == expected
+def test_binder_s_environment_is_the_project_s_seen_from_its_folder():
+    binder = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text())
+    text = (ROOT / "environment.yml").read_text()
+    text = text.replace("--constraint constraints.txt", "--constraint ../constraints.txt")
+    assert binder == yaml.safe_load(text.replace("- -e .", "- -e .."))
+
+
+def test_every_command_of_the_readme_is_one_that_labkit_has():
+    told = re.findall(r"(?:^|[`/!]|-m )labkit ([a-z]+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    commands = subprocess.run(
+        [sys.executable, "-m", "labkit", "--help"], capture_output=True, text=True
+    ).stdout
+    assert {"run", "render", "notebooks", "labs"} <= set(told)
+    assert [name for name in told if not re.search(rf"^    {name}\b", help_, re.MULTILINE)] == []
+
+
+def test_every_file_that_the_readme_names_is_there():
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
+    local = [link for link in links if "://" not in link]
+    assert local and [link for link in local if not (ROOT / link).exists()] == []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The project's wheel, built without the network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", str(folder), str(ROOT)], check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_is_small_and_works_in_an_empty_folder(wheel, tmp_path):
+    assert wheel.stat().st_size < 15_000_000
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site]
+    subprocess.run([*install, wheel], check=True)
+    assert (site / "share" / "jupyter" / "kernels" / "labkit" / "kernel.json").is_file()
+    env = {**os.environ, "PYTHONPATH": str(site), "LABKIT_OFFLINE": "1", "HOME": str(empty / "home")}
+    env = {name: value for name, value in env.items() if name not in ("LABKIT_DATA", "LABKIT_NOTEBOOKS")}
+
+    def said(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-P", *arguments], cwd=empty, env=env, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    assert str(site) in said("-c", "import labkit; print(labkit.__file__)")
+    assert "10,000 training" in said("-c", "from labkit import data; print(data.load('mnist'))")
+    assert "faces of no real person" in said("-c", "from labkit import data; print(data.load('faces'))")
+    assert "07_gan_lsgan_dcgan_mnist" in said("-m", "labkit", "labs")
+    said("-m", "labkit", "notebooks", "mine")
+    assert len(list((empty / "mine").glob("*.ipynb"))) == 7
+    assert "quick" in said("-c", "import labkit; print(labkit.configure('01_vae_mnist', {}).profile)")
