@@ -1,6 +1,6 @@
 """Renew the pinned numbers in the notebooks' Markdown and in README.md.
 
-    python scripts/numbers.py [--reports DIR] [--check]
+    python scripts/renew_numbers.py [--reports DIR] [--check]
 
 The numbers come from reports/NN_name/metrics.json (see labkit/reports/pins.py), or from the
 runs in another folder. With --check nothing is written, and the exit status is 1 where a
