@@ -40,7 +40,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 numbers: $(READY)
-	@$(BIN)/python scripts/pinned_numbers.py
+	@$(BIN)/python scripts/renew_numbers.py
 
 outputs: $(READY)
 	$(BIN)/python scripts/store_outputs.py

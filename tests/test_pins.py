@@ -137,8 +137,8 @@ def test_published_values_come_from_the_reports_with_the_minutes_of_the_run(tmp_
 
 @pytest.fixture
 def script():
-    """The module scripts/pinned_numbers.py."""
-    spec = importlib.util.spec_from_file_location("renew_numbers", ROOT / "scripts" / "pinned_numbers.py")
+    """The module scripts/renew_numbers.py."""
+    spec = importlib.util.spec_from_file_location("renew_numbers", ROOT / "scripts" / "renew_numbers.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

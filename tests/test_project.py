@@ -103,9 +103,7 @@ def test_binder_s_environment_is_the_project_s_seen_from_its_folder():
 
 def test_every_command_of_the_readme_is_one_that_labkit_has():
     told = re.findall(r"(?:^|[`/!]|-m )labkit ([a-z]+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
-    commands = subprocess.run(
-        [sys.executable, "-m", "labkit", "--help"], capture_output=True, text=True
-    ).stdout
+    help_ = subprocess.run([sys.executable, "-m", "labkit", "--help"], capture_output=True, text=True).stdout
     assert {"run", "render", "notebooks", "labs"} <= set(told)
     assert [name for name in told if not re.search(rf"^    {name}\b", help_, re.MULTILINE)] == []
 

@@ -229,7 +229,7 @@ def render(
 
 def local_values(record: RunRecord, metrics: dict[str, Any]) -> Callable[[str], str]:
     """A function that puts this run's own value behind each pinned number that differs from it."""
-    found = with_minutes(metrics, {"seconds": record.seconds})
+    found = with_minutes(metrics, {"seconds": record.seconds, "resumed": record.resumed})
     return lambda text: with_local(text, lambda lab, keys: value_at(found, keys), record.lab)
 
 

@@ -42,8 +42,9 @@ def value_at(metrics: Any, keys: tuple[str, ...]) -> Any:
 
 
 def with_minutes(metrics: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """A run's metrics with the run's own `minutes` added."""
-    return metrics | {"minutes": record["seconds"] / 60}
+    """A run's metrics with the `minutes` that it took, those before an interruption included."""
+    before = (record.get("resumed") or {}).get("seconds", 0)
+    return metrics | {"minutes": (record["seconds"] + before) / 60}
 
 
 def published(reports: Path) -> Lookup:
