@@ -2,6 +2,7 @@
 
 import base64
 import html
+import inspect
 import io
 import json
 import re
@@ -503,6 +504,10 @@ def test_a_decoder_that_fails_in_mid_slide_is_a_message_and_the_last_picture_sta
     assert "no such layer" in made.problem.value and made.picture.value == before
     made.sliders[0].value = 1
     assert made.problem.value == "" and made.picture.value != before
+
+
+def test_plain_sliders_are_short_enough_to_copy():
+    assert len(inspect.getsource(inspect.getmodule(LatentSliders)).splitlines()) <= 80
 
 
 def test_in_batch_plain_sliders_leave_the_explorers_player_and_no_widget(monkeypatch):

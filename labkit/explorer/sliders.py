@@ -27,6 +27,7 @@ class LatentSliders:
             self.show()
 
     def slider(self, dim):
+        """A slider that moves one latent, from −3 to 3 standard deviations around its start."""
         # While it is dragged, ipywidgets sends the next value only when the kernel has dealt with
         # the last one, and drops those in between. So the picture never lags behind.
         start, spread = self.explorer.latents.start[dim], self.explorer.latents.spread[dim]
@@ -36,6 +37,7 @@ class LatentSliders:
         return slider
 
     def show(self, change=None):
+        """Set the sliders to the code, and replace the picture's bytes."""
         for dim, slider in self.sliders.items():
             value = self.explorer.z[dim]  # one beyond the slider's end moves the end
             slider.min, slider.max = min(slider.min, value), max(slider.max, value)
@@ -46,6 +48,7 @@ class LatentSliders:
             self.problem.value = str(problem)
 
     def controls(self):
+        """A column: class, test images, buttons, the eight most active latents, the others folded."""
         explorer, sliders = self.explorer, list(self.sliders.values())
         points = [(point.name, i) for i, point in enumerate(explorer.points)]
         go_to = widgets.Dropdown(options=[("choose", None), *points], description="go to")
