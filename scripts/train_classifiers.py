@@ -2,7 +2,7 @@
 
     python scripts/train_classifiers.py [mnist] [fashion_mnist] [--epochs N] [--seed N] [--out DIR]
 
-Adam with cosine decay and small shifts of the images. Nothing is mirrored: a mirrored digit or
+AdamW with cosine decay and small shifts of the images. Nothing is mirrored: a mirrored digit or
 shoe is not of the data, and the features must see that. The stated accuracy is that of
 the weights as stored, in float16, on the whole test set. A few minutes a set on two cores.
 """

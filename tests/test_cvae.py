@@ -9,9 +9,8 @@ from labkit import losses, metrics, models, training
 from labkit.training import batches
 
 SHAPE = (6, 6, 1)
-RNG = np.random.default_rng(0)
-IMAGES = RNG.random((40, *SHAPE), dtype="float32")
-LABELS = RNG.integers(0, 4, 40)
+IMAGES = np.random.default_rng(0).random((40, *SHAPE), dtype="float32")
+LABELS = np.random.default_rng(1).integers(0, 4, 40)
 
 
 def small_cvae(beta=1.0, **options):
@@ -122,8 +121,8 @@ def test_decoding_checks_its_labels():
         small_cvae().decode(np.zeros((1, 2), "float32"), [7])
 
 
-def test_pixels_are_the_sigmoid_of_the_logits():
-    cvae, z = small_cvae(), RNG.normal(size=(4, 2)).astype("float32")
+def test_pixels_are_the_sigmoid_of_the_logits(rng):
+    cvae, z = small_cvae(), rng.normal(size=(4, 2)).astype("float32")
     logits = np.asarray(cvae.decode_logits(z, np.arange(4)))
     assert_allclose(cvae.decode(z, np.arange(4)), 1 / (1 + np.exp(-logits)), rtol=1e-5)
     with pytest.raises(ValueError, match="labels run from 7"):

@@ -45,11 +45,7 @@ def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="la
     for axes in panels[len(codes) :]:
         axes.set_visible(False)
     if not one:
-        dots = [
-            Line2D([], [], color=CLASSES[c % len(CLASSES)], marker="o", linestyle="")
-            for c in range(len(class_names))
-        ]
-        fig.legend(dots, class_names, loc="outside lower center", ncols=5, handletextpad=0.1, columnspacing=1)
+        key_to_classes(fig, class_names)
     if title:
         fig.suptitle(title)
     spreads = "; ".join(
@@ -58,6 +54,13 @@ def latent_planes(codes, labels, class_names, *, dims=(0, 1), title="", name="la
     )
     fig.alt = f"{title or 'Latent plane'}: codes of {len(labels):,} images in two dimensions; {spreads}."
     return fig
+
+
+def key_to_classes(fig, class_names):
+    """A legend below the panels: a dot in each class's colour."""
+    colours = [CLASSES[c % len(CLASSES)] for c in range(len(class_names))]
+    dots = [Line2D([], [], color=colour, marker="o", linestyle="") for colour in colours]
+    fig.legend(dots, class_names, loc="outside lower center", ncols=5, handletextpad=0.1, columnspacing=1)
 
 
 def draw_codes(axes, z, labels):

@@ -24,23 +24,11 @@ def tensor_path(shapes, *, title="", name="tensor-path"):
     tallest = max([s[0] for s in shapes.values() if len(s) == 3], default=1)
     x, places = 0.0, []
     for shape in shapes.values():
-        height, width = (shape[0], 2 + 1.4 * np.log2(shape[2])) if len(shape) == 3 else (1.25 * tallest, 0.8)
-        axes.add_patch(
-            Rectangle((x, -height / 2), width, height, fc=BLUE if len(shape) == 3 else GREY, ec="white")
-        )
-        axes.text(
-            x + width / 2, height / 2 + 1, "×".join(map(str, shape)), ha="center", va="bottom", fontsize=10
-        )
+        width = draw_shape(axes, shape, x, tallest)
         places.append(x + width / 2)
         x += width + 0.32 * tallest
     for left, right in itertools.pairwise(places):
-        axes.annotate(
-            "",
-            (right - 0.1 * tallest, 0),
-            (left + 0.1 * tallest, 0),
-            zorder=0,
-            arrowprops={"arrowstyle": "-", "color": GREY},
-        )
+        axes.plot([left + 0.1 * tallest, right - 0.1 * tallest], [0, 0], color=GREY, lw=1, zorder=0)
     axes.set(xlim=(-4, x), ylim=(-0.95 * tallest, 0.95 * tallest), title=title)
     axes.set_yticks([])
     axes.set_xticks(places, list(shapes), rotation=25, ha="right", fontsize=10)
@@ -52,3 +40,15 @@ def tensor_path(shapes, *, title="", name="tensor-path"):
         + "."
     )
     return fig
+
+
+def draw_shape(axes, shape, x, tallest) -> float:
+    """Draw the box of a map (h, w, c) or the line of a vector (n,) from `x` on; return its width."""
+    if len(shape) == 3:
+        height, width, colour = shape[0], 2 + 1.4 * np.log2(shape[2]), BLUE
+    else:
+        height, width, colour = 1.25 * tallest, 0.8, GREY
+    axes.add_patch(Rectangle((x, -height / 2), width, height, fc=colour, ec="white"))
+    text = "×".join(map(str, shape))
+    axes.text(x + width / 2, height / 2 + 1, text, ha="center", va="bottom", fontsize=10)
+    return width

@@ -64,21 +64,8 @@ def read_faces(path: Path, options: MatOptions | None = None) -> Faces:
 def faces_of(variables: dict[str, object], options: MatOptions) -> Faces:
     """Faces from a file's variables. Raises DataError, without the file's name."""
     name, also = layouts.choose_variable(variables, options)
-    value = variables[name]
     companions = {n: v for n, v in vectors(variables).items() if n != name}
-    images = layouts.cell_images(value)
-    if images is not None:
-        remarks = [f"{len(images):,} images from the cell array {name}"]
-        images = [x.T for x in images] if options.transpose else images
-    elif not isinstance(value, np.ndarray):
-        raise DataError(
-            f"{layouts.described(name, value)} holds no images: {layouts.all_described(variables)}"
-        )
-    else:
-        counts = {len(v) for n, v in companions.items() if LABELS.match(last(n)) or SUBJECTS.match(last(n))}
-        layout, others = layouts.choose_layout(name, value, counts, options)
-        images = layouts.arranged(value, options, layout)
-        remarks = [how_read(name, value, layout, options), *others]
+    images, remarks = images_of(name, variables, companions, options)
     check_finite(name, images)
     labels = companion(companions, LABELS, options.labels, "labels", len(images), name)
     subjects = companion(companions, SUBJECTS, options.subjects, "subjects", len(images), name)
@@ -86,7 +73,7 @@ def faces_of(variables: dict[str, object], options: MatOptions) -> Faces:
     remarks += [remark, *size_remark(images)]
     pixels = np.stack([resized(scale(image)) for image in images])
     if layouts.looks_transposed(pixels):
-        remarks.append(f"the faces may lie on their side: {way_to_turn(value, options)} turns them")
+        remarks.append(f"the faces may lie on their side: {way_to_turn(variables[name], options)} turns them")
     class_names, labels = numbered(labels)
     factors = {n.removeprefix(FACTORS): v for n, v in companions.items() if is_factor(n, v, len(images))}
     return Faces(
@@ -97,6 +84,25 @@ def faces_of(variables: dict[str, object], options: MatOptions) -> Faces:
         factors={n: v.astype(np.float32) for n, v in factors.items()},
         remarks=tuple(remarks + also),
     )
+
+
+def images_of(name: str, variables, companions, options: MatOptions):
+    """The images in a variable, upright and of any sizes, and remarks on how they were read.
+
+    Raises DataError if it holds none; a number of labels among `companions` helps to choose.
+    """
+    value = variables[name]
+    cells = layouts.cell_images(value)
+    if cells is not None:
+        remarks = [f"{len(cells):,} images from the cell array {name}"]
+        return [x.T for x in cells] if options.transpose else cells, remarks
+    if not isinstance(value, np.ndarray):
+        raise DataError(
+            f"{layouts.described(name, value)} holds no images: {layouts.all_described(variables)}"
+        )
+    counts = {len(v) for n, v in companions.items() if LABELS.match(last(n)) or SUBJECTS.match(last(n))}
+    layout, others = layouts.choose_layout(name, value, counts, options)
+    return layouts.arranged(value, options, layout), [how_read(name, value, layout, options), *others]
 
 
 def how_read(name: str, value: np.ndarray, layout: layouts.Layout, options: MatOptions) -> str:
