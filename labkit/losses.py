@@ -139,7 +139,7 @@ def wasserstein_discriminator_loss(real_scores, fake_scores):
     return sum_per_image(fake_scores - real_scores)
 
 
-def raise_score_generator_loss(fake_scores):
+def critic_generator_loss(fake_scores):
     """−D(G(z)) of raw scores, shape (batch,): the generator's half of hinge and Wasserstein."""
     return sum_per_image(-fake_scores)
 
@@ -149,6 +149,6 @@ GAN_LOSSES = {
     "non_saturating": (cross_entropy_discriminator_loss, non_saturating_generator_loss),
     "minimax": (cross_entropy_discriminator_loss, minimax_generator_loss),
     "least_squares": (least_squares_discriminator_loss, least_squares_generator_loss),
-    "hinge": (hinge_discriminator_loss, raise_score_generator_loss),
-    "wasserstein": (wasserstein_discriminator_loss, raise_score_generator_loss),
+    "hinge": (hinge_discriminator_loss, critic_generator_loss),
+    "wasserstein": (wasserstein_discriminator_loss, critic_generator_loss),
 }

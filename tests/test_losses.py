@@ -169,7 +169,7 @@ def test_hinge_costs_nothing_beyond_its_margins():
 
 def test_wasserstein_is_the_difference_of_scores():
     assert_allclose(losses.wasserstein_discriminator_loss(array([3.0]), array([1.0])), [-2.0])
-    assert_allclose(losses.raise_score_generator_loss(array([1.5])), [-1.5])
+    assert_allclose(losses.critic_generator_loss(array([1.5])), [-1.5])
 
 
 @pytest.mark.parametrize("name", sorted(losses.GAN_LOSSES))
