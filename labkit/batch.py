@@ -12,9 +12,10 @@ from pathlib import Path
 
 import filelock
 
+from labkit.project import usable_cores
 from labkit.reports import runner
 from labkit.reports.progress import Progress
-from labkit.reports.record import RunRecord, usable_cores
+from labkit.reports.record import RunRecord
 from labkit.reports.request import Request
 from labkit.reports.tables import duration
 

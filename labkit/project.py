@@ -70,6 +70,12 @@ def record(kind: str, facts: dict[str, Any]) -> None:
             file.write(json.dumps({"kind": kind, **facts}, default=list) + "\n")
 
 
+def usable_cores() -> int:
+    """Number of processor cores that this process may run on."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 @contextmanager
 def replacing(path: Path):
     """Give a temporary path beside `path`; rename it to `path` if nothing was raised.

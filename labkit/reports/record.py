@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import __version__
-from labkit.project import ROOT
+from labkit.project import ROOT, usable_cores
 from labkit.reports.texts import clean_texts, without_colours
 
 PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib", "papermill", "nbconvert")
@@ -157,11 +157,6 @@ def processor() -> dict[str, Any]:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
         model = next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), model)
     return {"model": model, "cores": usable_cores()}
-
-
-def usable_cores() -> int:
-    """Number of processor cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def git_state() -> dict[str, Any] | None:
