@@ -1,4 +1,4 @@
-"""Varied training images: each limit does what it says, and nothing else."""
+"""RandomAugmentation training images: each limit does what it says, and nothing else."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import models, training
-from labkit.training import Varied, augmentation
+from labkit.training import RandomAugmentation, augmentation
 from labkit.training.checkpoints import fingerprint
 
 SEED = [3, 4]
@@ -32,11 +32,11 @@ def centre(image):
 
 
 def test_without_limits_nothing_changes(images):
-    assert_array_equal(Varied()(images, SEED), images)
+    assert_array_equal(RandomAugmentation()(images, SEED), images)
 
 
 def test_half_of_the_images_are_mirrored_and_the_others_as_they_were(images):
-    made = Varied(mirror=True)(images, SEED).numpy()
+    made = RandomAugmentation(mirror=True)(images, SEED).numpy()
     mirrored = np.abs(made - images[:, :, ::-1]).max((1, 2, 3)) < 1e-5
     same = np.abs(made - images).max((1, 2, 3)) < 1e-5
     assert np.all(mirrored ^ same)
@@ -45,7 +45,7 @@ def test_half_of_the_images_are_mirrored_and_the_others_as_they_were(images):
 
 def test_a_spot_goes_where_shift_turn_zoom_and_mirror_say():
     """The maps' inverse, applied to a place, is where it is then found."""
-    varied = Varied(shift=4, turn=40, zoom=0.2, mirror=True)
+    varied = RandomAugmentation(shift=4, turn=40, zoom=0.2, mirror=True)
     x = np.repeat(bump(20, 12), 50, axis=0)
     draws = tf.random.stateless_uniform((7, 50), SEED, -1.0, 1.0).numpy()
     for image, (turn, zoom, dx, dy, side, *_) in zip(varied(x, SEED).numpy(), draws.T, strict=True):
@@ -59,20 +59,20 @@ def test_a_spot_goes_where_shift_turn_zoom_and_mirror_say():
 
 
 def test_edges_are_repeated_where_the_image_does_not_reach():
-    made = Varied(shift=5, turn=30, zoom=0.3)(np.full((20, 9, 9, 1), 0.7, "float32"), SEED)
+    made = RandomAugmentation(shift=5, turn=30, zoom=0.3)(np.full((20, 9, 9, 1), 0.7, "float32"), SEED)
     assert_allclose(made, 0.7, atol=1e-6)
 
 
 def test_light_is_one_gain_an_image_within_its_limit(images):
-    made = Varied(light=0.2)(0.8 * images, SEED).numpy()
+    made = RandomAugmentation(light=0.2)(0.8 * images, SEED).numpy()
     gain = (made / (0.8 * images)).reshape(len(images), -1)
     assert np.ptp(gain, axis=1).max() < 1e-4
     assert 0.8 <= gain.min() < 0.85 and 1.15 < gain.max() <= 1.2
-    assert Varied(light=0.5)(images, SEED).numpy().max() <= 1
+    assert RandomAugmentation(light=0.5)(images, SEED).numpy().max() <= 1
 
 
 def test_a_blend_lies_between_an_image_and_another_of_the_batch(images):
-    made = Varied(blend=0.6)(images, SEED).numpy()
+    made = RandomAugmentation(blend=0.6)(images, SEED).numpy()
     apart = images[::-1] - images
     share = ((made - images) * apart).sum((1, 2, 3)) / np.square(apart).sum((1, 2, 3))
     assert_allclose(made, images + share[:, None, None, None] * apart, atol=1e-5)
@@ -80,7 +80,7 @@ def test_a_blend_lies_between_an_image_and_another_of_the_batch(images):
 
 
 def test_same_seed_same_images_another_seed_others(images):
-    varied = Varied(shift=2, light=0.1)
+    varied = RandomAugmentation(shift=2, light=0.1)
     assert_array_equal(varied(images, SEED), varied(images, SEED))
     assert np.any(varied(images, SEED) != varied(images, [3, 5]))
 
@@ -89,9 +89,11 @@ def test_it_serves_as_a_transform_and_its_settings_are_part_of_a_run_s_checkpoin
     encoder = models.dense_encoder((4,), 2, image_shape=(9, 9, 1))
     vae = models.VAE(encoder, models.dense_decoder((4,), 2, image_shape=(9, 9, 1)))
     vae.compile(optimizer="adam")
-    facts = [fingerprint(vae, images, 1, 8, 0, Varied(shift=s)) for s in (1, 1, 2)]
+    facts = [fingerprint(vae, images, 1, 8, 0, RandomAugmentation(shift=s)) for s in (1, 1, 2)]
     assert facts[0] == facts[1] != facts[2]
-    history = training.fit(vae, images, epochs=1, batch_size=50, transform=Varied(shift=1, mirror=True))
+    history = training.fit(
+        vae, images, epochs=1, batch_size=50, transform=RandomAugmentation(shift=1, mirror=True)
+    )
     assert np.isfinite(history["loss"]).all()
 
 
@@ -105,4 +107,4 @@ def test_it_serves_as_a_transform_and_its_settings_are_part_of_a_run_s_checkpoin
 )
 def test_limits_that_make_no_sense_are_refused(limits, message):
     with pytest.raises(ValueError, match=message):
-        augmentation.Varied(**limits)
+        augmentation.RandomAugmentation(**limits)

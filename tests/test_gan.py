@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import models, training
 from labkit.models import averaging
-from labkit.training import checkpoints, fitting
+from labkit.training import checkpoints, roads
 
 SHAPE = (6, 6, 1)
 IMAGES = np.random.default_rng(0).random((40, *SHAPE), dtype="float32")
@@ -149,6 +149,8 @@ def test_networks_that_do_not_fit_are_refused_with_both_shapes():
         ({"label_smoothing": 0.1, "loss": "hinge"}, "no target to smooth"),
         ({"gradient_penalty": -1.0}, "at least 0"),
         ({"d_steps": 0}, "d_steps is 0"),
+        ({"update": "both"}, "'alternating' or 'simultaneous'"),
+        ({"update": "simultaneous", "d_steps": 2}, "one step of each"),
         ({"ema_decay": 1.0}, "ema_decay is 1.0"),
     ],
 )
@@ -234,6 +236,70 @@ def test_scores_are_probabilities_under_cross_entropy_and_raw_elsewhere():
         assert_allclose(gan.trackers["d_fake"].result(), expected)
 
 
+class MeanPixel(keras.layers.Layer):
+    """A discriminator's output that is the mean of the pixels it was given."""
+
+    def call(self, x):
+        return ops.mean(x, axis=(1, 2))  # (batch, 1)
+
+
+@pytest.mark.parametrize(("pixel", "seen"), [(0.0, -1.0), (0.5, 0.0), (1.0, 1.0)])
+def test_the_discriminator_sees_real_pixels_in_minus_1_to_1(pixel, seen):
+    discriminator = keras.Sequential([keras.Input(SHAPE), MeanPixel()])
+    gan = models.GAN(dense_pair()[0], discriminator, loss="least_squares")
+    gan.compile()
+    logs = gan.test_step(ops.full((5, *SHAPE), pixel))
+    assert_allclose(logs["d_real"], seen, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"spectral": True}])
+def test_one_pass_over_real_and_fake_gives_what_two_passes_give(options):
+    gan = small_gan(networks=dense_pair(**options))
+    x_real, x_fake = (ops.convert_to_tensor(2 * IMAGES[i : i + 20] - 1) for i in (0, 20))
+    assert models.gan.one_by_one(gan.discriminator)
+    real, fake = gan.judge(x_real, x_fake, training=False)
+    assert_allclose(real, gan.discriminator(x_real), atol=1e-5)
+    assert_allclose(fake, gan.discriminator(x_fake), atol=1e-5)
+
+
+def test_batch_normalisation_sees_real_and_fake_images_apart():
+    h = keras.layers.BatchNormalization()(keras.layers.Flatten()(x := keras.Input(SHAPE)))
+    gan = models.GAN(dense_pair()[0], keras.Model(x, keras.layers.Dense(1)(h)))
+    white, black = ops.ones((8, *SHAPE)), -ops.ones((8, *SHAPE))
+    real, fake = gan.judge(white, black, training=True)
+    assert_allclose(real, fake, atol=1e-5)  # each is normalised to 0
+
+
+def test_a_simultaneous_update_is_the_two_gradients_of_one_pass():
+    """Both networks move by their own loss's gradient at the weights from before the step."""
+    gan = models.GAN(*dense_pair(), update="simultaneous")
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+    x_real = ops.convert_to_tensor(2 * IMAGES - 1)
+    state = gan.seed_generator.state.numpy()
+    x_fake = gan.fakes(40, training=True)
+    gan.seed_generator.state.assign(state)
+    with tf.GradientTape(persistent=True) as tape:
+        fake = gan.discriminator(x_fake)
+        d_loss = ops.mean(ops.softplus(-gan.discriminator(x_real)) + ops.softplus(fake))
+    d_gradients = tape.gradient(d_loss, gan.discriminator.trainable_variables)
+    gan.seed_generator.state.assign(state)
+    with tf.GradientTape() as tape:
+        g_loss = ops.mean(ops.softplus(-gan.discriminator(gan.fakes(40, training=True))))
+    g_gradients = tape.gradient(g_loss, gan.generator.trainable_variables)
+    gan.seed_generator.state.assign(state)
+    variables = [*gan.discriminator.trainable_variables, *gan.generator.trainable_variables]
+    before = [v.numpy() for v in variables]
+    gan.train_step(IMAGES)
+    for variable, old, gradient in zip(variables, before, [*d_gradients, *g_gradients], strict=True):
+        assert_allclose(variable, old - 0.1 * gradient.numpy(), atol=1e-6)
+
+
+def test_gans_of_one_kind_share_their_steps_and_differ_by_seed():
+    first, second, again = (fit(small_gan(ema_decay=0.9, seed=seed)) for seed in (0, 1, 0))
+    assert_array_equal(first["g_loss"], again["g_loss"])
+    assert np.abs(np.subtract(first["g_loss"], second["g_loss"])).max() > 1e-5
+
+
 def test_more_steps_of_the_discriminator():
     gan = small_gan(d_steps=3)
     fit(gan, epochs=1)
@@ -284,7 +350,7 @@ def test_average_follows_its_closed_form():
     for step in range(8, 11):  # (1 + 8) / (10 + 8) = ½, so from here on the decay is ½
         weight.assign(values[0] + step)
         values.append(weight.numpy())
-        average.follow(generator, step)
+        average.update_average(generator, step)
     expected = values[0] / 8 + values[1] / 8 + values[2] / 4 + values[3] / 2
     assert_allclose(average.network.get_weights()[0], expected, rtol=1e-5)
 
@@ -294,7 +360,7 @@ def test_average_begins_with_a_small_decay():
     average = models.AveragedGenerator(generator, 0.999)
     before = generator.get_weights()[0]
     generator.weights[0].assign(before + 1.0)
-    average.follow(generator, 1)
+    average.update_average(generator, 1)
     assert_allclose(average.network.get_weights()[0], before + 9 / 11, rtol=1e-5)
 
 
@@ -362,7 +428,7 @@ def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path, killed_at):
     for mine, theirs in zip(
         checkpoints.state_variables(resumed), checkpoints.state_variables(whole), strict=True
     ):
-        assert_array_equal(mine.numpy(), theirs.numpy(), err_msg=mine.path)
+        assert_array_equal(mine.numpy(), theirs.numpy(), err_msg=mine.name)
     assert list(images.images) == [0, 1, 2, 3, 4]
     for epoch, array in expected_images.images.items():
         assert_array_equal(images.images[epoch], array)
@@ -391,5 +457,4 @@ def test_a_checkpoint_of_another_gan_is_not_taken(tmp_path, change):
 
 def test_xla_is_not_for_gans_with_any_convolution():
     gan = small_gan(networks=(small_generator(), dense_pair()[1]))
-    fitting.accelerate(gan, steps=468, epochs=20, batch_size=128)
-    assert not gan.jit_compile
+    assert not roads.choose_road(gan, 10**6, 400_000, flags=(), gpus=0).xla

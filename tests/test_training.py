@@ -6,11 +6,12 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import losses, models, training
 from labkit.reports.record import facts_of, read_facts
-from labkit.training import batches, fitting
+from labkit.training import batches, roads, steps
 
 IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), dtype="float32")
 
@@ -69,25 +70,26 @@ def test_a_run_that_goes_on_from_a_checkpoint_says_what_lay_before_it(tmp_path, 
 
 def test_every_step_s_transform_has_a_seed_of_its_own_and_the_same_after_a_resume():
     def seeds(first_epoch):
-        found = batches.training_batches(IMAGES, 8, 3, first_epoch, 4, lambda batch, seed: seed)
-        return [tuple(seed.numpy()) for seed in found]
+        pairs = np.zeros((40, 2), "int32")
+        found = batches.training_batches(pairs, 8, 3, first_epoch, 4, lambda batch, seed: batch + seed)
+        return [tuple(batch.numpy()[0]) for batch in found]
 
     assert len(set(seeds(0))) == 4 * 5
     assert seeds(2) == seeds(0)[2 * 5 :]
 
 
-def test_binarised_is_white_as_often_as_the_pixel_is_grey():
+def test_dynamic_binarization_is_white_as_often_as_the_pixel_is_grey():
     grey = np.tile(np.array([0.0, 0.2, 0.7, 1.0], "float32"), (20_000, 1))
-    white = training.binarised(grey, [1, 2]).numpy()
+    white = training.dynamic_binarization(grey, [1, 2]).numpy()
     assert set(np.unique(white)) == {0.0, 1.0}
     error = np.sqrt(grey[0] * (1 - grey[0]) / len(grey))
     assert np.all(np.abs(white.mean(axis=0) - grey[0]) <= 4 * error)  # 0 and 1 are exact
-    assert_array_equal(white, training.binarised(grey, [1, 2]))
-    assert np.any(white != training.binarised(grey, [1, 3]))
+    assert_array_equal(white, training.dynamic_binarization(grey, [1, 2]))
+    assert np.any(white != training.dynamic_binarization(grey, [1, 3]))
 
 
 def test_a_transform_changes_training_images_and_neither_the_test_images_nor_a_resume(tmp_path, killed_at):
-    options = {"transform": training.binarised}
+    options = {"transform": training.dynamic_binarization}
     grey, black_and_white = fit(small_vae(learning_rate=1e-9)), fit(small_vae(learning_rate=1e-9), **options)
     assert_allclose(black_and_white["val_loss"], grey["val_loss"], rtol=1e-5)
     assert np.abs(np.subtract(black_and_white["loss"], grey["loss"])).min() > 1e-4
@@ -232,7 +234,7 @@ def test_validation_sees_every_image_once(n):
 def test_nan_loss_stops_with_what_to_try(tmp_path):
     vae = small_vae()
     vae.encoder.layers[-1].bias.assign(np.full(2, np.nan))
-    with pytest.raises(FloatingPointError, match=r"epoch 1, step 1.*lower learning rate"):
+    with pytest.raises(FloatingPointError, match=r"epoch 1, step 5.*lower learning rate"):
         fit(vae, out=tmp_path)
     assert not (tmp_path / "checkpoint.npz").exists()
 
@@ -255,13 +257,176 @@ def test_fewer_images_than_a_batch_make_one_batch():
     assert len(training.fit(small_vae(), IMAGES[:5], epochs=2, batch_size=128)["loss"]) == 2
 
 
-def test_xla_is_for_long_runs_of_dense_models_only():
+# ---- The road
+
+
+def road(model, images=10**6, flags=(), gpus=0, **options):
+    return roads.choose_road(model, images, 400_000, flags=flags, gpus=gpus, **options)
+
+
+def conv_model():
+    return keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3)])
+
+
+def test_xla_is_for_runs_of_dense_models_that_are_long_enough_and_for_gpus():
+    assert road(small_vae()).xla
+    assert not road(small_vae(), images=1000).xla
+    assert not road(conv_model()).xla
+    assert road(conv_model(), gpus=1).xla
+
+
+def test_bfloat16_is_for_convolutions_on_a_processor_that_has_it():
+    for flags in ({"avx512_bf16", "avx2"}, {"amx_bf16"}):
+        assert road(conv_model(), flags=flags).precision == "bfloat16"
+        assert road(small_vae(), flags=flags).precision == "float32"
+    for flags in ({"avx2", "avx512f"}, ()):
+        assert road(conv_model(), flags=flags).precision == "float32"
+        assert road(conv_model(), flags=flags, precision="bfloat16").precision == "float32"
+
+
+def test_precision_can_be_asked_for_by_argument_and_by_environment(monkeypatch):
+    able = {"amx_bf16"}
+    assert road(conv_model(), flags=able, precision="float32").precision == "float32"
+    monkeypatch.setenv("LABKIT_PRECISION", "float32")
+    assert road(conv_model(), flags=able).precision == "float32"
+    assert "float32 was asked for" in str(road(conv_model(), flags=able))
+    assert road(conv_model(), flags=able, precision="bfloat16").precision == "bfloat16"
+    with pytest.raises(ValueError, match="did you mean 'bfloat16'"):
+        road(conv_model(), precision="float16x")
+
+
+def test_flags_are_read_as_linux_lists_them(tmp_path):
+    path = tmp_path / "cpuinfo"
+    path.write_text("processor : 0\nflags\t\t: fpu avx2 amx_bf16\n")
+    assert roads.cpu_flags(path) == {"fpu", "avx2", "amx_bf16"}
+    assert roads.cpu_flags(tmp_path / "none") == set()
+
+
+def test_bfloat16_is_on_in_training_steps_alone(monkeypatch):
+    name = "auto_mixed_precision_onednn_bfloat16"
+    seen = lambda: tf.config.optimizer.get_experimental_options().get(name, False)  # noqa: E731
+    with roads.automatic_bfloat16(True):
+        assert seen()
+    with roads.automatic_bfloat16(False):
+        assert not seen()
+    assert not seen()
+
+
+def test_layers_inside_layers_are_found():
+    spectral = keras.layers.SpectralNormalization(keras.layers.Conv2D(2, 3))
+    inner = keras.Sequential([keras.Input((6, 6, 1)), spectral])
+    found = roads.all_layers(keras.Sequential([keras.Input((6, 6, 1)), inner]))
+    assert spectral in found and spectral.layer in found
+
+
+def test_a_run_says_which_road_it_took_and_with_how_many_threads(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_RUN_DIR", str(tmp_path))
+    history = fit(small_vae())
+    (fact,) = facts_of(read_facts(tmp_path / "facts.jsonl"), "training")
+    assert fact["road"] == history.road
+    assert fact["threads"] >= 1
+    assert "too few for XLA" in history.road
+
+
+# ---- Steps that models share
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """How often training steps were traced, from no steps kept on."""
+    steps._kept.clear()
+    counts = []
+    whole = steps.Steps.run_steps
+    monkeypatch.setattr(steps.Steps, "run_steps", lambda *args: counts.append(1) or whole(*args))
+    return counts
+
+
+def test_models_of_one_kind_are_compiled_once_whatever_their_seed_beta_and_learning_rate(traced):
+    for change in ({}, {"seed": 1}, {"beta": 3.0}, {"learning_rate": 1e-3}):
+        fit(small_vae(**change))
+    assert len(traced) == 1
+    for change in ({"activation": "tanh"}, {"nll": losses.gaussian_nll}):
+        fit(small_vae(**change))
+    assert len(traced) == 3
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"beta": 3.0}, {"learning_rate": 1e-3}])
+def test_shared_steps_change_no_result(change):
+    steps._kept.clear()
+    expected, alone = small_vae(**change), fit(small_vae(**change))
+    fit(expected)
+    steps._kept.clear()
+    first, second = small_vae(), small_vae(**change)
+    history = fit(first, epochs=2)
+    weights = first.get_weights()
+    assert_array_equal(fit(second)["loss"], alone["loss"])
+    assert_array_equal(second.get_weights()[0], expected.get_weights()[0])
+    for mine, before in zip(first.get_weights(), weights, strict=True):
+        assert_array_equal(mine, before)
+    assert len(history["loss"]) == 2
+
+
+def test_a_class_that_does_not_say_its_settings_shares_with_none(traced):
+    class Own(models.VAE):
+        pass
+
+    for _ in range(2):
+        own = Own(small_vae().encoder, small_vae().decoder)
+        own.compile(keras.optimizers.Adam(1e-2))
+        fit(own)
+    assert len(traced) == 2
+
+
+def test_a_model_changed_since_is_traced_again(traced):
     vae = small_vae()
-    fitting.accelerate(vae, steps=468, epochs=20, batch_size=128)
-    assert vae.jit_compile and vae.steps_per_execution == 52
-    fitting.accelerate(vae, steps=10, epochs=1, batch_size=128)
-    assert not vae.jit_compile and vae.steps_per_execution == 1
-    conv = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Conv2D(2, 3)])
-    conv.compile()
-    fitting.accelerate(conv, steps=468, epochs=20, batch_size=128)
-    assert not conv.jit_compile
+    fit(vae)
+    vae.nll = losses.gaussian_nll
+    fit(small_vae())
+    assert len(traced) == 2
+
+
+def test_a_new_optimizer_of_the_same_model_is_the_one_that_moves():
+    vae = small_vae()
+    fit(vae)
+    vae.compile(optimizer=keras.optimizers.Adam(1e-2))
+    fit(vae)
+    assert int(vae.optimizer.iterations) == 4 * 5
+
+
+def test_a_callback_may_change_beta_while_training():
+    still, warming = small_vae(beta=0.0), small_vae(beta=0.0)
+
+    def warm_up(epoch, logs):
+        warming.beta = 1.0 * epoch
+
+    expected = fit(still)
+    history = fit(warming, callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=warm_up)])
+    assert history["loss"][0] == expected["loss"][0]
+    total = np.add(history["reconstruction_loss"], np.arange(4) * history["kl_loss"])
+    assert_allclose(history["loss"], total, rtol=1e-5)
+
+
+def test_few_kinds_are_kept(traced):
+    for units in range(1, steps.MOST_KEPT + 3):
+        encoder = models.dense_encoder((units,), 2, image_shape=(6, 6, 1))
+        model = models.VAE(encoder, models.dense_decoder((8,), 2, image_shape=(6, 6, 1)))
+        model.compile(keras.optimizers.Adam())
+        fit(model, epochs=1)
+    assert len(steps._kept) == steps.MOST_KEPT
+
+
+def test_fifty_epochs_are_traced_once(traced):
+    fit(small_vae(), epochs=50)
+    assert len(traced) == 1
+
+
+def test_xla_and_tensorflow_s_graphs_agree():
+    images = np.tile(IMAGES, (10, 1, 1, 1))
+    by_graph = training.fit(small_vae(), images, epochs=2, batch_size=8)
+    by_xla = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(roads, "XLA_PAYS_FROM_IMAGES", 0)
+        by_xla = training.fit(small_vae(), images, epochs=2, batch_size=8)
+    assert by_xla.road.startswith("XLA") and not by_graph.road.startswith("XLA")
+    # Other noise: XLA's generator is not TensorFlow's, so the curves agree and the bits do not.
+    assert_allclose(by_xla["loss"], by_graph["loss"], rtol=0.02)

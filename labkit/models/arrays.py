@@ -1,4 +1,4 @@
-"""Arrays at a network's door: what is refused, in the user's terms, and many taken in parts."""
+"""Input checks and batched evaluation."""
 
 from __future__ import annotations
 
@@ -34,10 +34,45 @@ def check_codes(z, latent_dim):
         raise ValueError(f"codes have shape {shape}; (batch, {latent_dim}) was expected{hint}")
 
 
+def check_labels(labels, n, n_classes):
+    """Raise ValueError unless `labels` are `n` integers from 0 to n_classes − 1."""
+    labels = np.asarray(labels)
+    if labels.shape != (n,):
+        raise ValueError(f"labels have shape {labels.shape}; one a row was expected, {(n,)}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels are {labels.dtype}; integers from 0 to {n_classes - 1} were expected")
+    if n and (labels.min() < 0 or labels.max() >= n_classes):
+        raise ValueError(
+            f"labels run from {labels.min()} to {labels.max()}; those of {n_classes} classes go from 0 "
+            f"to {n_classes - 1}"
+        )
+
+
+def batched(network, size=500):
+    """`network` in inference mode as a compiled function of any number of rows, `size` at a time.
+
+    It is traced once, at its first call, for every number of rows, and takes the memory of
+    `size` rows' maps. Inside another compiled function it is called as it is.
+    """
+    signature = [tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)]
+    compiled = tf.function(
+        lambda rows: network(rows, training=False), input_signature=signature, autograph=False
+    )
+
+    def run(x):
+        if tf.is_symbolic_tensor(x):
+            return network(x, training=False)
+        x = tf.cast(x, tf.float32)
+        parts = [compiled(x[i : i + size]) for i in range(0, max(1, len(x)), size)]
+        return keras.tree.map_structure(lambda *rows: tf.concat(rows, axis=0), *parts)
+
+    return run
+
+
 def in_batches(function, x, size=1000):
     """`function` of `x`, taken `size` rows at a time, as NumPy.
 
-    What a whole data set's maps would take in memory, a thousand images' do not.
+    That bounds the memory: the maps of `size` rows at a time.
 
     Args:
         function: of an array (batch, ...) → an array, or arrays, of as many rows.

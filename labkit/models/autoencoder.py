@@ -1,4 +1,4 @@
-"""The plain autoencoder."""
+"""The plain autoencoder, and what it has in common with the variational one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import keras
 from keras import ops
 
 from labkit.losses import bernoulli_nll, check_takes_logits
-from labkit.models.arrays import check_codes, check_images
+from labkit.models.arrays import batched, check_codes, check_images
 
 
-class Autoencoder(keras.Model):
-    """Encoder and decoder trained to reconstruct: minimises `nll(x, decoder(encoder(x)))`.
+class EncoderDecoder(keras.Model):
+    """An encoder and a decoder of logits, with what follows from having both.
 
     Args:
-        encoder: (batch, *image) in [0, 1] → (batch, D).
+        encoder: (batch, *image) in [0, 1] → (batch, D), or two of these.
         decoder: (batch, D) → logits (batch, *image).
         nll: loss per image of (x, logits), shape (batch,), in nats.
     """
@@ -22,8 +22,30 @@ class Autoencoder(keras.Model):
         super().__init__(**kwargs)
         check_takes_logits(nll)
         self.encoder, self.decoder, self.nll = encoder, decoder, nll
+        self.run_encoder, self.run_decoder = batched(encoder), batched(decoder)
         self.loss_tracker = keras.metrics.Mean("loss")
         self.built = True  # both networks are, so that weights can be loaded before a first call
+
+    def encode(self, x):
+        """What the encoder makes of images: codes (batch, D), or their mean and log-variance."""
+        self.check_data(x)
+        return self.run_encoder(x)
+
+    def decode(self, z):
+        """Pixels in [0, 1] for codes `z` of shape (batch, D)."""
+        check_codes(z, self.decoder.input_shape[1])
+        return ops.sigmoid(self.run_decoder(z))
+
+    def check_data(self, x):
+        """Raise ValueError unless `x` holds images in [0, 1] of the encoder's shape."""
+        check_images(x, self.encoder.input_shape[1:])
+
+
+class Autoencoder(EncoderDecoder):
+    """Encoder and decoder trained to reconstruct: minimises `nll(x, decoder(encoder(x)))`.
+
+    The arguments are those of `EncoderDecoder`, the encoder with one output.
+    """
 
     def call(self, x, training=False):
         """Logits of the reconstruction, (batch, *image)."""
@@ -35,20 +57,10 @@ class Autoencoder(keras.Model):
         self.loss_tracker.update_state(loss, sample_weight=ops.shape(x)[0])
         return loss
 
-    def encode(self, x):
-        """Codes of images, (batch, D)."""
-        self.check_data(x)
-        return self.encoder(x, training=False)
-
-    def decode(self, z):
-        """Pixels in [0, 1] for codes `z` of shape (batch, D)."""
-        check_codes(z, self.decoder.input_shape[1])
-        return ops.sigmoid(self.decoder(z, training=False))
+    def settings(self):
+        """What a training step depends on beside layers and variables."""
+        return {"nll": self.nll}
 
     def reconstruct(self, x):
         """Reconstructions of images, pixels in [0, 1]."""
         return self.decode(self.encode(x))
-
-    def check_data(self, x):
-        """Raise ValueError unless `x` holds images in [0, 1] of the encoder's shape."""
-        check_images(x, self.encoder.input_shape[1:])

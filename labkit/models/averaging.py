@@ -10,7 +10,10 @@ import math
 import keras
 from keras import ops
 
-STATISTICS_FROM, MOST_PIXELS = 1024, 2**20  # images, and pixels of them, for the statistics of settle
+STATISTICS_FROM, MOST_PIXELS = (
+    1024,
+    2**20,
+)  # images, and pixels of them, for the statistics of refresh_batch_norm
 
 
 class AveragedGenerator(keras.layers.Layer):
@@ -30,30 +33,34 @@ class AveragedGenerator(keras.layers.Layer):
         for layer in self.network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.0  # so that one batch in training mode replaces the statistics
-        self.settled_for = ()
+        self.refreshed_for = ()
         self.built = True
 
+    def get_config(self):
+        """Decay and the network's configuration."""
+        return {"decay": self.decay, "network": self.network.get_config()}
+
     def call(self, z, training=False):
-        """What the averaged generator puts out for noise `z`; call `settle` before."""
+        """What the averaged generator puts out for noise `z`; call `refresh_batch_norm` before."""
         return self.network(z, training=training)
 
-    def follow(self, generator, step):
+    def update_average(self, generator, step):
         """average ← decay · average + (1 − decay) · weight, after the generator's `step`-th step."""
         step = ops.cast(step, "float32")
         decay = ops.minimum(self.decay, (1.0 + step) / (10.0 + step))
         for average, weight in zip(self.network.weights, generator.weights, strict=True):
             average.assign(decay * average + (1.0 - decay) * weight)
 
-    def settle(self):
+    def refresh_batch_norm(self):
         """Take batch normalisation's statistics anew if the averages have changed.
 
         Statistics of the trained weights do not fit the averaged ones; one large batch of
         fixed noise does, as in Izmailov et al., "Averaging Weights Leads to Wider Optima", 2018.
         """
         now = tuple(float(ops.sum(weight)) for weight in self.network.trainable_variables)
-        if now != self.settled_for:
+        if now != self.refreshed_for:
             pixels = math.prod(self.network.output_shape[1:])
             images = min(STATISTICS_FROM, max(1, MOST_PIXELS // pixels))  # one batch must fit the memory
             z = keras.random.normal((images, self.network.input_shape[1]), seed=0)
             self.network(z, training=True)
-            self.settled_for = now
+            self.refreshed_for = now

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from keras import ops
 
+from labkit.models.arrays import check_labels
 from labkit.models.dense import dense_decoder, dense_encoder
 from labkit.models.vae import VAE
 
@@ -58,6 +59,10 @@ class CVAE(VAE):
         """The VAE's loss of the images in `x` = (images, labels), in nats an image."""
         return super().compute_loss(x=x[0], y_pred=y_pred, training=training)
 
+    def settings(self):
+        """What a training step depends on beside layers and variables."""
+        return {**super().settings(), "n_classes": self.n_classes}
+
     def join(self, values, labels):
         """Values (batch, …) and one-hot labels side by side: (batch, values + n_classes)."""
         flat = ops.reshape(values, (-1, math.prod(values.shape[1:])))
@@ -66,12 +71,12 @@ class CVAE(VAE):
     def encode(self, x, labels):
         """z_mean and z_log_var of images (batch, *image) of classes `labels` (batch,)."""
         self.check_data((x, labels))
-        return self.encoder(self.join(x, labels), training=False)
+        return self.run_encoder(self.join(x, labels))
 
     def decode_logits(self, z, labels):
         """Logits (batch, *image) for codes `z` (batch, D) and the classes asked for, (batch,)."""
         check_labels(labels, len(z), self.n_classes)
-        return self.decoder(self.join(ops.convert_to_tensor(z), labels), training=False)
+        return self.run_decoder(self.join(ops.convert_to_tensor(z), labels))
 
     def decode(self, z, labels):
         """Pixels in [0, 1] for codes `z` (batch, D) and the classes asked for, (batch,)."""
@@ -90,20 +95,6 @@ class CVAE(VAE):
         if np.shape(x)[1:] != self.image_shape:
             raise ValueError(f"images have shape {np.shape(x)[1:]}; the CVAE takes {self.image_shape}")
         check_labels(labels, len(x), self.n_classes)
-
-
-def check_labels(labels, n, n_classes):
-    """Raise ValueError unless `labels` are `n` integers from 0 to n_classes − 1."""
-    labels = np.asarray(labels)
-    if labels.shape != (n,):
-        raise ValueError(f"labels have shape {labels.shape}; one a row was expected, {(n,)}")
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"labels are {labels.dtype}; integers from 0 to {n_classes - 1} were expected")
-    if n and (labels.min() < 0 or labels.max() >= n_classes):
-        raise ValueError(
-            f"labels run from {labels.min()} to {labels.max()}; those of {n_classes} classes go from 0 "
-            f"to {n_classes - 1}"
-        )
 
 
 def dense_cvae(

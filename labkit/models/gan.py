@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import ops
 
 from labkit.losses import GAN_LOSSES, LOGIT_LOSSES, sum_per_image
+from labkit.models.arrays import batched, check_images
 from labkit.models.averaging import AveragedGenerator
 from labkit.parameters import did_you_mean
 
@@ -33,7 +34,11 @@ class GAN(keras.Model):
             decoder does.
         label_smoothing: s in [0, 1): the target of real images is 1 − s.
         gradient_penalty: weight λ of `gradient_penalty` in the discriminator's loss.
-        d_steps: steps of the discriminator for each of the generator, on the same images.
+        update: "alternating": the discriminator's step, then the generator's against the new
+            discriminator, each with fresh fakes; "simultaneous": both from one pass and the same
+            fakes, as in TensorFlow's DCGAN tutorial, which is less work.
+        d_steps: steps of the discriminator for each of the generator, on the same images; 1
+            where the update is simultaneous.
         ema_decay: of the moving average of the generator's weights, `ema_generator`, in
             [0, 1); 0 keeps none.
         seed: seed of the noise in training.
@@ -49,16 +54,20 @@ class GAN(keras.Model):
 
     def __init__(
         self, generator, discriminator, *, loss="non_saturating", output="tanh", label_smoothing=0.0,
-        gradient_penalty=0.0, d_steps=1, ema_decay=0.0, seed=0, **kwargs,
+        gradient_penalty=0.0, update="alternating", d_steps=1, ema_decay=0.0, seed=0, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         check_networks(generator, discriminator)
-        check_settings(loss, output, label_smoothing, gradient_penalty, d_steps, ema_decay)
+        check_settings(loss, output, label_smoothing, gradient_penalty, ema_decay)
+        check_update(update, d_steps)
         self.generator, self.discriminator = generator, discriminator
         self.loss_name, self.output_kind, self.label_smoothing = loss, output, label_smoothing
-        self.penalty_weight, self.d_steps, self.ema_decay = gradient_penalty, d_steps, ema_decay
+        self.penalty_weight, self.ema_decay = gradient_penalty, ema_decay
+        self.update_kind, self.d_steps = update, d_steps
         self.latent_dim = generator.input_shape[1]
         self.ema_generator = AveragedGenerator(generator, ema_decay) if ema_decay else None
+        self.run_generator = batched(generator)
+        self.run_average = batched(self.ema_generator.network) if ema_decay else self.run_generator
         self.g_optimizer = self.d_optimizer = None
         self.seed_generator = keras.random.SeedGenerator(seed)
         names = ("d_loss", "g_loss", "d_real", "d_fake", "d_grad_norm", "g_grad_norm")
@@ -78,12 +87,27 @@ class GAN(keras.Model):
         self.d_optimizer.build(self.discriminator.trainable_variables)
         super().compile(optimizer=None, **kwargs)
 
+    def settings(self):
+        """What a training step depends on beside layers and variables."""
+        return {
+            "loss": self.loss_name,
+            "output": self.output_kind,
+            "label_smoothing": self.label_smoothing,
+            "gradient_penalty": self.penalty_weight,
+            "update": self.update_kind,
+            "d_steps": self.d_steps,
+            "ema_decay": self.ema_decay,
+        }
+
     def train_step(self, data):
-        """`d_steps` steps of the discriminator, then one of the generator."""
+        """One step of both networks: see `update`."""
         x_real = to_signed(keras.utils.unpack_x_y_sample_weight(data)[0])
-        for _ in range(self.d_steps):
-            self.discriminator_step(x_real)
-        self.generator_step(ops.shape(x_real)[0])
+        if self.update_kind == "simultaneous":
+            self.simultaneous_step(x_real)
+        else:
+            for _ in range(self.d_steps):
+                self.discriminator_step(x_real)
+            self.generator_step(ops.shape(x_real)[0])
         return {name: tracker.result() for name, tracker in self.trackers.items()}
 
     def test_step(self, data):
@@ -98,7 +122,8 @@ class GAN(keras.Model):
         x_fake = self.fakes(ops.shape(x_real)[0], training=True)
         with tf.GradientTape() as tape:
             loss = self.discriminator_loss(x_real, x_fake, training=True)
-        self.update(self.discriminator, self.d_optimizer, tape, loss, "d_grad_norm")
+        gradients = tape.gradient(loss, self.discriminator.trainable_variables)
+        self.move(self.discriminator, self.d_optimizer, gradients, "d_grad_norm")
 
     def generator_step(self, n):
         """One update of the generator's weights and their average, from `n` fakes.
@@ -106,19 +131,53 @@ class GAN(keras.Model):
         The discriminator judges as it does in its own step; what that changes in it
         (statistics of batch normalisation, spectral norms) is put back.
         """
-        before = [ops.copy(weight) for weight in self.discriminator.weights]
+        passed_through = changed_by_a_pass(self.discriminator)
+        before = [ops.copy(weight) for weight in passed_through]
         with tf.GradientTape() as tape:
             loss = self.generator_loss(n, training=True)
-        self.update(self.generator, self.g_optimizer, tape, loss, "g_grad_norm")
-        for weight, value in zip(self.discriminator.weights, before, strict=True):
+        gradients = tape.gradient(loss, self.generator.trainable_variables)
+        self.move(self.generator, self.g_optimizer, gradients, "g_grad_norm")
+        for weight, value in zip(passed_through, before, strict=True):
             weight.assign(value)
+        self.average()
+
+    def simultaneous_step(self, x_real):
+        """One update of both networks from the same pass over images (batch, *image) and fakes."""
+        with tf.GradientTape(persistent=True) as tape:
+            x_fake = self.fakes(ops.shape(x_real)[0], training=True)
+            real, fake = self.judge(x_real, x_fake, training=True)
+            d_loss = self.loss_of_discriminator(real, fake, x_real, x_fake, training=True)
+            g_loss = self.loss_of_generator(fake)
+        d_gradients = tape.gradient(d_loss, self.discriminator.trainable_variables)
+        g_gradients = tape.gradient(g_loss, self.generator.trainable_variables)
+        self.move(self.discriminator, self.d_optimizer, d_gradients, "d_grad_norm")
+        self.move(self.generator, self.g_optimizer, g_gradients, "g_grad_norm")
+        self.average()
+
+    def average(self):
+        """Move the generator's average, if there is one, after a step of the generator."""
         if self.ema_generator is not None:
-            self.ema_generator.follow(self.generator, self.g_optimizer.iterations)
+            self.ema_generator.update_average(self.generator, self.g_optimizer.iterations)
 
     def discriminator_loss(self, x_real, x_fake, training):
         """Mean loss of the discriminator on images in [-1, 1], the penalty included."""
-        real = self.discriminator(x_real, training=training)
-        fake = self.discriminator(x_fake, training=training)  # apart, so BN never mixes the two
+        real, fake = self.judge(x_real, x_fake, training)
+        return self.loss_of_discriminator(real, fake, x_real, x_fake, training)
+
+    def judge(self, x_real, x_fake, training):
+        """The discriminator's outputs for real and for fake images, (batch, 1) each.
+
+        In one pass, unless something in it looks at a whole batch, as batch normalisation does:
+        real and fake images never share statistics.
+        """
+        if not one_by_one(self.discriminator):
+            return tuple(self.discriminator(x, training=training) for x in (x_real, x_fake))
+        both = self.discriminator(ops.concatenate([x_real, x_fake]), training=training)
+        n = ops.shape(x_real)[0]
+        return both[:n], both[n:]
+
+    def loss_of_discriminator(self, real, fake, x_real, x_fake, training):
+        """Mean loss for the discriminator's outputs (batch, 1) on these images, tracked."""
         smoothing = {"label_smoothing": self.label_smoothing} if self.label_smoothing else {}
         loss = ops.mean(GAN_LOSSES[self.loss_name][0](real, fake, **smoothing))
         if self.penalty_weight:
@@ -134,9 +193,12 @@ class GAN(keras.Model):
 
     def generator_loss(self, n, training):
         """Mean loss of the generator on `n` fresh fakes."""
-        logits = self.discriminator(self.fakes(n, training=training), training=training)
-        loss = ops.mean(GAN_LOSSES[self.loss_name][1](logits))
-        self.track("g_loss", loss, n)
+        return self.loss_of_generator(self.discriminator(self.fakes(n, training), training=training))
+
+    def loss_of_generator(self, fake):
+        """Mean loss for the discriminator's outputs (batch, 1) on fakes, tracked."""
+        loss = ops.mean(GAN_LOSSES[self.loss_name][1](fake))
+        self.track("g_loss", loss, ops.shape(fake)[0])
         return loss
 
     def fakes(self, n, training):
@@ -152,9 +214,8 @@ class GAN(keras.Model):
         """What the generator puts out as pixels in [-1, 1]; 2 sigmoid(l) − 1 is tanh(l / 2)."""
         return ops.tanh(0.5 * x) if self.output_kind == "logits" else x
 
-    def update(self, network, optimizer, tape, loss, norm_name):
-        """Apply the gradient with respect to one network's weights alone, and track its norm."""
-        gradients = tape.gradient(loss, network.trainable_variables)
+    def move(self, network, optimizer, gradients, norm_name):
+        """Apply the gradients with respect to one network's weights alone, and track their norm."""
         optimizer.apply(gradients, network.trainable_variables)
         self.track(norm_name, tf.linalg.global_norm(gradients), 1)
 
@@ -171,12 +232,10 @@ class GAN(keras.Model):
         z = np.asarray(z, dtype="float32")
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
             raise ValueError(f"z has shape {z.shape}; (batch, {self.latent_dim}) was expected")
-        network = self.generator
         if averaged and self.ema_generator is not None:
-            self.ema_generator.settle()
-            network = self.ema_generator
-        parts = [self.signed(network(z[i : i + 500], training=False)) for i in range(0, len(z), 500)]
-        return 0.5 + 0.5 * np.concatenate([ops.convert_to_numpy(part) for part in parts])
+            self.ema_generator.refresh_batch_norm()
+        images = self.signed((self.run_average if averaged else self.run_generator)(z))
+        return 0.5 + 0.5 * ops.convert_to_numpy(images)
 
     def sample(self, n, seed=0, averaged=True):
         """`n` images in [0, 1], NumPy (n, *image), from standard normal noise; see `generate`."""
@@ -184,16 +243,28 @@ class GAN(keras.Model):
 
     def check_data(self, x):
         """Raise ValueError unless `x` holds images in [0, 1] of the discriminator's shape."""
-        shape = self.discriminator.input_shape[1:]
-        if np.shape(x)[1:] != shape:
-            raise ValueError(f"images have shape {np.shape(x)[1:]}; the discriminator takes {shape}")
-        if np.min(x) < 0 or np.max(x) > 1:
-            raise ValueError(f"images lie in [{np.min(x):.3g}, {np.max(x):.3g}]; a GAN takes them in [0, 1]")
+        check_images(x, self.discriminator.input_shape[1:])
 
 
 def to_signed(x):
     """Images in [0, 1] as images in [-1, 1]."""
     return 2.0 * x - 1.0
+
+
+def one_by_one(network):
+    """Whether the network surely treats each image on its own, whatever the rest of a batch is."""
+    keras_own = all(type(layer).__module__.startswith("keras.") for layer in network.layers)
+    nested = any(isinstance(layer, keras.Model | keras.layers.BatchNormalization) for layer in network.layers)
+    return keras_own and not nested
+
+
+def changed_by_a_pass(network):
+    """The weights that a forward pass in training mode changes, such as batch statistics.
+
+    Spectral normalisation assigns kernels too; where it is used, all weights count.
+    """
+    spectral = any(isinstance(layer, keras.layers.SpectralNormalization) for layer in network.layers)
+    return network.weights if spectral else network.non_trainable_weights
 
 
 def gradient_penalty(discriminator, x_real, x_fake, epsilon):
@@ -229,7 +300,7 @@ def check_networks(generator, discriminator):
         raise ValueError("the discriminator ends in a sigmoid; the losses take logits, so leave it out")
 
 
-def check_settings(loss, output, label_smoothing, gradient_penalty, d_steps, ema_decay):
+def check_settings(loss, output, label_smoothing, gradient_penalty, ema_decay):
     """Raise ValueError for the first setting that does not exist or is out of its range."""
     if loss not in GAN_LOSSES:
         raise ValueError(f"no GAN loss {loss!r}{did_you_mean(str(loss), GAN_LOSSES)}")
@@ -244,5 +315,13 @@ def check_settings(loss, output, label_smoothing, gradient_penalty, d_steps, ema
         )
     if not gradient_penalty >= 0:
         raise ValueError(f"gradient_penalty is {gradient_penalty}; its weight must be at least 0")
+
+
+def check_update(update, d_steps):
+    """Raise ValueError for an unknown update, or steps of the discriminator that do not fit it."""
+    if update not in ("alternating", "simultaneous"):
+        raise ValueError(f"update is {update!r}; 'alternating' or 'simultaneous' was expected")
     if isinstance(d_steps, bool) or not isinstance(d_steps, int) or d_steps < 1:
         raise ValueError(f"d_steps is {d_steps!r}; a whole number of at least 1 was expected")
+    if update == "simultaneous" and d_steps != 1:
+        raise ValueError(f"d_steps is {d_steps}; a simultaneous update takes one step of each network")

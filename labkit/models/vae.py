@@ -7,10 +7,11 @@ Kingma & Welling, "Auto-Encoding Variational Bayes", ICLR 2014; β as in Higgins
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from labkit.losses import bernoulli_nll, check_takes_logits, kl_divergence
-from labkit.models.arrays import check_codes, check_images
+from labkit.losses import bernoulli_nll, kl_divergence
+from labkit.models.autoencoder import EncoderDecoder
 from labkit.models.dense import dense_decoder, dense_encoder
 
 
@@ -36,13 +37,14 @@ class Sampling(keras.layers.Layer):
         return reparameterize(z_mean, z_log_var, epsilon)
 
 
-class VAE(keras.Model):
+class VAE(EncoderDecoder):
     """Encoder, `Sampling` and decoder trained on reconstruction + β · KL.
 
     Args:
         encoder: (batch, *image) in [0, 1] → [z_mean, z_log_var], each (batch, D).
         decoder: (batch, D) → logits (batch, *image).
-        beta: weight of the KL, at least 0; 1 gives the −ELBO.
+        beta: weight of the KL, at least 0; 1 gives the −ELBO. It may be set anew at any time,
+            by a callback too: compiled steps read its value (`kl_weight`).
         nll: reconstruction loss per image of (x, logits), shape (batch,), in nats.
         seed: seed of the sampling noise.
 
@@ -51,16 +53,27 @@ class VAE(keras.Model):
     """
 
     def __init__(self, encoder, decoder, beta=1.0, nll=bernoulli_nll, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        if not beta >= 0:
-            raise ValueError(f"beta is {beta}; it weighs the KL and must be at least 0")
-        check_takes_logits(nll)
-        self.encoder, self.decoder, self.beta, self.nll = encoder, decoder, beta, nll
+        super().__init__(encoder, decoder, nll, **kwargs)
+        self.kl_weight = tf.Variable(0.0, trainable=False)
+        self.beta = beta
         self.sampling = Sampling(seed)
-        self.loss_tracker = keras.metrics.Mean("loss")
         self.reconstruction_tracker = keras.metrics.Mean("reconstruction_loss")
         self.kl_tracker = keras.metrics.Mean("kl_loss")
-        self.built = True  # both networks are, so that weights can be loaded before a first call
+
+    @property
+    def beta(self):
+        """Weight of the KL."""
+        return float(self.kl_weight)
+
+    @beta.setter
+    def beta(self, value):
+        if not value >= 0:
+            raise ValueError(f"beta is {value}; it weighs the KL and must be at least 0")
+        self.kl_weight.assign(value)
+
+    def settings(self):
+        """What a training step depends on beside layers and variables."""
+        return {"nll": self.nll}
 
     def call(self, x, training=False):
         """Logits (batch, *image), z_mean and z_log_var (batch, D) for one sample of z."""
@@ -73,31 +86,17 @@ class VAE(keras.Model):
         logits, z_mean, z_log_var = y_pred
         reconstruction = ops.mean(self.nll(x, logits))
         kl = ops.mean(kl_divergence(z_mean, z_log_var))
-        loss = reconstruction + self.beta * kl
+        loss = reconstruction + self.kl_weight * kl
         images = ops.shape(x)[0]  # so that a short last batch counts for what it is
         self.loss_tracker.update_state(loss, sample_weight=images)
         self.reconstruction_tracker.update_state(reconstruction, sample_weight=images)
         self.kl_tracker.update_state(kl, sample_weight=images)
         return loss
 
-    def encode(self, x):
-        """z_mean and z_log_var of images, each (batch, D)."""
-        self.check_data(x)
-        return self.encoder(x, training=False)
-
-    def decode(self, z):
-        """Pixels in [0, 1] for codes `z` of shape (batch, D)."""
-        check_codes(z, self.decoder.input_shape[1])
-        return ops.sigmoid(self.decoder(z, training=False))
-
     def reconstruct(self, x):
         """Reconstructions from the posterior mean, pixels in [0, 1]."""
         z_mean, _ = self.encode(x)
         return self.decode(z_mean)
-
-    def check_data(self, x):
-        """Raise ValueError unless `x` holds images in [0, 1] of the encoder's shape."""
-        check_images(x, self.encoder.input_shape[1:])
 
 
 def dense_vae(hidden=(256,), latent_dim=2, *, beta=1.0, mean_image=None, initializer="he", seed=0):

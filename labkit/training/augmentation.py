@@ -1,4 +1,4 @@
-"""Training images that are never twice the same: moved, turned, sized, mirrored, lit, blended.
+"""Random shift, rotation, zoom, brightness, horizontal flip and mixup of training images.
 
 Keras's own augmenting layers keep their seeds in a state; what is drawn here depends on the seed
 given alone, so that a resumed run meets the same batches.
@@ -18,7 +18,7 @@ LIMITS = {"shift": math.inf, "turn": math.inf, "zoom": 1.0, "light": 1.0, "blend
 
 
 @dataclass(frozen=True)
-class Varied:
+class RandomAugmentation:
     """A `transform` for `fit` that varies each image at random, anew in every step.
 
     Args:

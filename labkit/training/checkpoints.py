@@ -13,14 +13,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from labkit.project import replacing
 from labkit.training.batches import rows_of
-
-
-def all_layers(model):
-    """Every layer inside `model`, however deeply nested."""
-    return model._flatten_layers(include_self=False, recursive=True)
+from labkit.training.roads import all_layers
 
 
 def optimizers_of(model):
@@ -29,27 +26,36 @@ def optimizers_of(model):
 
 
 def state_variables(model):
-    """All that training changes: weights, random seeds, and the optimizers' variables."""
+    """All that training changes or depends on, as tf.Variable.
+
+    Weights, random seeds, the optimizers' variables, and what a model keeps as a tf.Variable of
+    its own because it may change while it trains, such as a VAE's β.
+    """
     optimizers = optimizers_of(model)
     for optimizer in optimizers:
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
-    return [*model.variables, *(v for optimizer in optimizers for v in optimizer.variables)]
+    found = [*model.variables, *(v for optimizer in optimizers for v in optimizer.variables)]
+    return [*(v.value for v in found), *(v for v in vars(model).values() if isinstance(v, tf.Variable))]
+
+
+def settings_of(model):
+    """What a model's steps depend on beside its layers and variables; {} if it does not say."""
+    return model.settings() if hasattr(model, "settings") else {}
 
 
 def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
     """Digest of what must be equal for a checkpoint to be of this run."""
-    own = sorted(set(vars(model)) - set(vars(keras.Model())))  # what its class added, like beta
     weights = hashlib.sha256()
-    for variable in model.variables:
-        weights.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)))
+    for variable in state_variables(model):
+        weights.update(np.ascontiguousarray(variable.numpy()))
     every = max(1, rows_of(x_train) // 1000)
     samples = [np.ascontiguousarray(array[::every]) for array in keras.tree.flatten(x_train)]
     facts = {
         "layers": [describe(layer) for layer in all_layers(model) if not isinstance(layer, keras.Model)],
         "weights": weights.hexdigest(),
         "optimizers": [{**optimizer.get_config(), "name": ""} for optimizer in optimizers_of(model)],
-        "settings": {name: value for name in own if (value := setting(getattr(model, name))) is not None},
+        "settings": {name: setting(value) for name, value in settings_of(model).items()},
         "images": [rows_of(x_train), *(hashlib.sha256(sample).hexdigest() for sample in samples)],
         "run": [epochs, batch_size, seed],
         "transform": repr(transform)  # with its settings
@@ -60,8 +66,8 @@ def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
 
 
 def setting(value):
-    """A number or text as it is, a function by its name; None for what is a state or a part."""
-    return value if isinstance(value, int | float | str) else getattr(value, "__qualname__", None)
+    """A number or text as it is, a function by its name."""
+    return getattr(value, "__qualname__", value)
 
 
 def describe(layer):
@@ -79,7 +85,7 @@ class Run(keras.callbacks.Callback):
     def __init__(self, model, out, fingerprint, callbacks=()):
         super().__init__()
         self.trained = model
-        self.keepers = [callback for callback in callbacks if hasattr(callback, "arrays")]
+        self.stateful_callbacks = [callback for callback in callbacks if hasattr(callback, "arrays")]
         self.out = None if out is None else Path(out)
         self.fingerprint = fingerprint
         self.history: dict[str, list[float]] = {"epoch": [], "seconds": []}
@@ -116,9 +122,9 @@ class Run(keras.callbacks.Callback):
             writer.writerows(zip(*self.history.values(), strict=True))
 
     def save_checkpoint(self):
-        arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(state_variables(self.trained))}
-        for i, keeper in enumerate(self.keepers):
-            arrays |= {f"callback{i}/{name}": array for name, array in keeper.arrays.items()}
+        arrays = {f"v{i}": v.numpy() for i, v in enumerate(state_variables(self.trained))}
+        for i, callback in enumerate(self.stateful_callbacks):
+            arrays |= {f"callback{i}/{name}": array for name, array in callback.arrays.items()}
         names = ("fingerprint", "epoch", "finished", "history")
         about = {name: getattr(self, name) for name in names}
         with replacing(self.out / "checkpoint.npz") as path, open(path, "wb") as file:
@@ -149,7 +155,7 @@ class Run(keras.callbacks.Callback):
             return
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
-        for i, keeper in enumerate(self.keepers):
+        for i, callback in enumerate(self.stateful_callbacks):
             start = f"callback{i}/"
-            keeper.arrays = {n.removeprefix(start): a for n, a in kept.items() if n.startswith(start)}
+            callback.arrays = {n.removeprefix(start): a for n, a in kept.items() if n.startswith(start)}
         self.epoch, self.finished, self.history = about["epoch"], about["finished"], about["history"]

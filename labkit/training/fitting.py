@@ -1,8 +1,7 @@
-"""The one function that trains, and how it has Keras compile the steps."""
+"""The one function that trains."""
 
 from __future__ import annotations
 
-import logging
 import os
 
 import keras
@@ -10,19 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from labkit.project import record
-from labkit.training.batches import largest_divisor, rows_of, training_batches, whole_batches
+from labkit.training.batches import as_model_input, rows, rows_of, training_chunks, whole_batches
 from labkit.training.callbacks import ProgressBar, StopOnNaN
-from labkit.training.checkpoints import Run, all_layers, fingerprint
+from labkit.training.checkpoints import Run, fingerprint, state_variables
+from labkit.training.roads import choose_road
+from labkit.training.steps import shared_steps
 
-# XLA takes about 2.5 s to compile a small dense model and then saves about a quarter of
-# each step, so that it pays only for a run of more images than this (two cores).
-XLA_PAYS_FROM_IMAGES = 250_000
-MOST_STEPS_PER_CALL = 64
-LOOP_PAYS_FROM_STEPS = 1000
 
-# A notebook trains many models, each traced once, as it must be; TensorFlow takes that for
-# one function traced over and over and says so on stderr.
-logging.getLogger("tensorflow").addFilter(lambda entry: "tf.function retracing" not in entry.getMessage())
+class History(dict):
+    """Lists of one value an epoch by name; `road` says how the run was compiled and why."""
+
+    road = ""
 
 
 def fit(
@@ -37,6 +34,7 @@ def fit(
     resume=None,
     callbacks=(),
     transform=None,
+    precision=None,
 ):
     """Train a compiled model, without targets, and return its history.
 
@@ -57,16 +55,19 @@ def fit(
             name → array is part of the checkpoint; what one adds to the epoch's logs, as
             `Measure` does, is part of the history.
         transform: function of (batch, seed) → batch that TensorFlow can trace, applied to
-            each training batch, such as `binarised`; never to x_val. The seed, an int32
+            each training batch, such as `dynamic_binarization`; never to x_val. The seed, an int32
             tensor (2,), is another in every step and the same after a resume.
+        precision: "float32" or "bfloat16" of the convolutions in training steps; None means
+            what `$LABKIT_PRECISION` says, else what is fastest. Evaluation is always float32.
 
     Returns:
-        dict of lists, one value an epoch: "epoch" (from 1), "seconds" (callbacks
-        included), and the model's own entries (`loss`, `val_loss`, …).
+        `History`, a dict of lists, one value an epoch: "epoch" (from 1), "seconds" (callbacks
+        included), and the model's own entries (`loss`, `val_loss`, …). Its `road` is one line
+        on how the steps were compiled.
 
     Raises:
         ValueError: data that are empty, not finite or of unequal length; sizes that are
-            not positive.
+            not positive; an unknown precision.
         FloatingPointError: the loss became NaN or infinite.
     """
     check_arguments(x_train, x_val, epochs, batch_size)
@@ -81,23 +82,51 @@ def fit(
         run.restore()
         if run.epoch:
             record("resumed", {"epochs": run.epoch, "seconds": sum(run.history["seconds"])})
-    accelerate(model, steps, epochs, batch_size)
+    batch = rows(x_train, 0, batch_size)
+    size = sum(array.numpy().nbytes for array in keras.tree.flatten(batch))
+    road = choose_road(model, epochs * steps * batch_size, size, precision)
+    record("training", {"road": str(road), "precision": road.precision, "threads": road.threads})
     # The history is kept after the callbacks, so that it holds what they put into the logs, and
     # saved after that with their arrays; the bar shows all of it.
     save = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: run.save())
     watchers = [StopOnNaN(), *callbacks, run, save, ProgressBar(epochs, steps)]
     if not run.finished:
-        model.fit(
-            training_batches(x_train, batch_size, seed, run.epoch, epochs, transform),
-            validation_data=None if x_val is None else whole_batches(x_val),
-            initial_epoch=run.epoch,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=watchers,
-        )
-    return run.history
+        size = min(road.steps_per_call, steps)
+        chunks = training_chunks(x_train, batch_size, seed, run.epoch, epochs, size, transform)
+        validation = [] if x_val is None else whole_batches(x_val)
+        compiled = shared_steps(model, road, as_model_input(batch))
+        train(model, compiled, chunks, validation, range(run.epoch, epochs), steps, watchers)
+    history = History(run.history)
+    history.road = str(road)
+    return history
+
+
+def train(model, compiled, chunks, validation, epochs, steps, callbacks):
+    """The loop over epochs, in place of Keras's `fit`, which compiles each model on its own.
+
+    Callbacks are called as Keras calls them, `on_train_batch_end` after each compiled call.
+    """
+    watch = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs.stop, steps=steps, verbose=0)
+    variables, batches = state_variables(model), iter(chunks)
+    model.stop_training, logs = False, {}
+    watch.on_train_begin()
+    for epoch in epochs:
+        watch.on_epoch_begin(epoch)
+        compiled.model.reset_metrics()  # where the steps keep their means
+        done = 0
+        while done < steps:
+            watch.on_train_batch_begin(done)
+            data, count = next(batches)
+            logs = compiled.train(variables, data, count)
+            done += int(count)
+            watch.on_train_batch_end(done - 1, logs)
+        if validation:
+            tested = compiled.test(variables, validation)
+            logs = {**logs, **{f"val_{name}": value for name, value in tested.items()}}
+        watch.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    watch.on_train_end(logs)
 
 
 def check_arguments(x_train, x_val, epochs, batch_size):
@@ -116,17 +145,3 @@ def check_arguments(x_train, x_val, epochs, batch_size):
             raise ValueError(f"{name} holds no images")
         if not all(np.isfinite(np.sum(array, dtype="float64")) for array in arrays):
             raise ValueError(f"{name} holds NaN or infinite values; check how it was scaled")
-
-
-def accelerate(model, steps, epochs, batch_size):
-    """Choose how Keras compiles the steps: XLA or not, and how many steps a call.
-
-    XLA makes small dense networks faster on a CPU and convolutions slower than oneDNN.
-    Several steps a call save Python's part of each but trace the step twice; their number
-    divides the epoch.
-    """
-    kinds = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
-    dense_only = not any(isinstance(layer, kinds) for layer in all_layers(model))
-    model.jit_compile = dense_only and epochs * steps * batch_size >= XLA_PAYS_FROM_IMAGES
-    long_enough = epochs * steps >= LOOP_PAYS_FROM_STEPS
-    model.steps_per_execution = largest_divisor(steps, MOST_STEPS_PER_CALL) if long_enough else 1
