@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from keras import ops
 from numpy.testing import assert_allclose
 
 from labkit import losses, metrics
+from labkit.metrics import likelihood
 
 
 class LinearGaussian:
@@ -20,7 +22,7 @@ class LinearGaussian:
         return z_mean.astype("float32"), np.full_like(z_mean, -math.log(precision), dtype="float32")
 
     def decode(self, z):
-        return (z @ self.w).astype("float32")
+        return ops.matmul(z, self.w.astype("float32"))
 
     def nll(self, x, logits):
         return losses.gaussian_nll(x, logits, self.v)  # its decoder makes the mean itself
@@ -140,6 +142,26 @@ def test_iw_nll_does_not_depend_on_how_the_draws_are_chunked(rng):
     assert_allclose(values, -model.log_evidence(x).mean(), atol=0.02)
 
 
+def test_iw_nll_is_the_same_by_xla_and_by_tensorflow_s_graphs(monkeypatch):
+    model, x = LinearGaussian(), RNG.normal(size=(7, 2)).astype("float32")
+    exact = -model.log_evidence(x).mean()
+    for least in (0, 10**9):
+        monkeypatch.setattr(likelihood, "XLA_PAYS_FROM_DRAWS", least)
+        value = metrics.iw_nll(shifted_posterior, model.decode, x, k=3000, nll=model.nll, chunk=1000).value
+        assert_allclose(value, exact, atol=0.02)
+
+
+def test_iw_nll_traces_the_decoder_once_for_all_images():
+    model, x, traced = LinearGaussian(), RNG.normal(size=(10, 2)).astype("float32"), []
+
+    def decode(z):
+        traced.append(z.shape)
+        return model.decode(z)
+
+    metrics.iw_nll(model.posterior, decode, x, k=50, nll=model.nll, chunk=150)
+    assert traced == [(3 * 50, 1)]
+
+
 def test_iw_nll_survives_weights_too_small_for_float32():
     def far(x, logits):
         return losses.bernoulli_nll(x, logits) + 1e4  # e^−10000 is 0 in every float
@@ -147,7 +169,7 @@ def test_iw_nll_survives_weights_too_small_for_float32():
     x = np.zeros((3, 4), dtype="float32")
     result = metrics.iw_nll(
         lambda x: (np.zeros((len(x), 1), "float32"), np.zeros((len(x), 1), "float32")),
-        lambda z: np.zeros((len(z), 4), "float32"),
+        lambda z: ops.zeros((z.shape[0], 4)),
         x,
         k=10,
         nll=far,

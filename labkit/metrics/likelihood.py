@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from labkit.losses import bernoulli_nll, check_takes_logits, kl_divergence_per_dim
 
 # Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, section 5.
 ACTIVE_THRESHOLD = 0.01
+XLA_PAYS_FROM_DRAWS = 1_000_000  # its compilation takes seconds
 
 
 @dataclass(frozen=True)
@@ -112,15 +115,16 @@ class IwNll:
     images: int
 
 
-def iw_nll(encode, decode_logits, x, *, k=5000, nll=bernoulli_nll, chunk=5000, seed=0) -> IwNll:
+def iw_nll(encode, decode_logits, x, *, k=5000, nll=bernoulli_nll, chunk=2500, seed=0) -> IwNll:
     """Estimate −mean ln (1/K) Σ p(x, z)/q(z|x) with K draws of z from q(z|x) an image.
 
     In expectation an upper bound on −ln p(x) that falls as K grows; K = 1 gives the −ELBO. It
-    is a likelihood of images only where they are binary: see `binarise`.
+    is a likelihood of images only where they are binary: see `binarise`. The draws of a batch are
+    one compiled call, in float32, whose memory is that of `chunk` decoded images whatever K is.
 
     Args:
         encode: function of images (batch, ...) → z_mean, z_log_var, each (batch, D).
-        decode_logits: function of z (batch, D) → logits (batch, ...).
+        decode_logits: function of z (batch, D) → logits (batch, ...), which TensorFlow can trace.
         x: images in [0, 1], shape (n, ...).
         k: draws an image, at least 1.
         nll: reconstruction loss per image of (x, logits), in nats.
@@ -135,31 +139,45 @@ def iw_nll(encode, decode_logits, x, *, k=5000, nll=bernoulli_nll, chunk=5000, s
     check_takes_logits(nll)
     if len(x) == 0 or k < 1 or chunk < 1:
         raise ValueError(f"iw_nll needs images, k and chunk; got {len(x)} images, k = {k}, chunk = {chunk}")
-    noise = keras.random.SeedGenerator(seed)
-    images = max(1, chunk // k)  # a batch of them where K is small
-    log_evidence = []
+    x = np.asarray(x, dtype="float32")
+    images, draws = min(max(1, chunk // k), len(x)), min(chunk, k)  # at a time
+    log_evidence = compile_log_evidence(decode_logits, nll, k, draws, len(x) * k >= XLA_PAYS_FROM_DRAWS)
+    found = []
     for i in range(0, len(x), images):
-        batch = np.asarray(x[i : i + images], dtype="float32")
-        posterior = encode(batch)
-        total = np.full(len(batch), -np.inf)  # ln Σ of the weights so far
-        for done in range(0, k, chunk):
-            weights = log_weights(batch, posterior, min(chunk, k - done), decode_logits, nll, noise)
-            total = np.logaddexp(total, np.logaddexp.reduce(weights, axis=1))
-        log_evidence.append(total - np.log(k))
-    per_image = -np.concatenate(log_evidence)
+        batch = x[np.minimum(np.arange(i, i + images), len(x) - 1)]  # the last filled up: one shape for all
+        z_mean, z_log_var = (ops.cast(part, "float32") for part in encode(batch))
+        found.append(log_evidence(batch, z_mean, z_log_var, tf.constant([seed, i])).numpy())
+    per_image = -np.concatenate(found)[: len(x)].astype("float64")
     return IwNll(float(per_image.mean()), float(per_image.std() / np.sqrt(len(x))), k, len(x))
 
 
-def log_weights(x, posterior, draws, decode_logits, nll, noise):
-    """ln p(x, z)/q(z|x) of `draws` values of z ~ q(z|x) for each image, shape (batch, draws)."""
-    # (batch, …) → (batch · draws, …), the draws of an image one after another
-    x, z_mean, z_log_var = (ops.repeat(tensor, draws, axis=0) for tensor in (x, *posterior))
-    epsilon = keras.random.normal(z_mean.shape, seed=noise)
-    z = z_mean + ops.exp(0.5 * z_log_var) * epsilon
+def compile_log_evidence(decode_logits, nll, k, draws, xla):
+    """Compiled function of images, z_mean, z_log_var and a seed → ln (1/k) Σ p(x, z)/q(z|x), (batch,)."""
+
+    @tf.function(jit_compile=xla, autograph=False)
+    def log_evidence(x, z_mean, z_log_var, seed):
+        def add_draws(done, total):
+            own = tf.random.experimental.stateless_fold_in(seed, done)
+            epsilon = tf.random.stateless_normal((draws, *z_mean.shape), own)
+            weights = log_weights(x, z_mean, z_log_var, epsilon, decode_logits, nll)
+            counted = (done + tf.range(draws) < k)[:, None]  # the last draws may be more than k
+            weights = tf.where(counted, weights, -np.inf)
+            return done + draws, tf.reduce_logsumexp(tf.concat([total[None], weights], 0), axis=0)
+
+        start = (0, tf.fill((x.shape[0],), -np.inf))
+        return tf.while_loop(lambda done, _: done < k, add_draws, start)[1] - math.log(k)
+
+    return log_evidence
+
+
+def log_weights(x, z_mean, z_log_var, epsilon, decode_logits, nll):
+    """ln p(x, z)/q(z|x) at z = z_mean + exp(½ z_log_var) epsilon, shape (draws, batch)."""
+    z = z_mean + ops.exp(0.5 * z_log_var) * epsilon  # (draws, batch, D)
     # ln p(z) − ln q(z|x), in which the (2π)^½D cancel
-    prior_ratio = 0.5 * ops.sum(ops.square(epsilon) + z_log_var - ops.square(z), axis=1)
-    weights = ops.convert_to_numpy(prior_ratio - nll(x, decode_logits(ops.convert_to_numpy(z))))
-    return weights.reshape(-1, draws).astype("float64")
+    prior_ratio = 0.5 * ops.sum(ops.square(epsilon) + z_log_var - ops.square(z), axis=2)
+    flat = ops.reshape(z, (-1, z.shape[2]))
+    repeated = ops.reshape(ops.broadcast_to(x, (*epsilon.shape[:1], *x.shape)), (-1, *x.shape[1:]))
+    return prior_ratio - ops.reshape(nll(repeated, decode_logits(flat)), prior_ratio.shape)
 
 
 def binarise(x, seed=0) -> np.ndarray:

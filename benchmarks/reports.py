@@ -1,0 +1,41 @@
+"""How long `make reports` takes, lab by lab: the `quick` profile on the bundled data.
+
+    python -m benchmarks.reports [LAB …]
+
+Writes results/reports.json. The labs run one after the other, as `make reports` runs them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from benchmarks.training import RESULTS, machine
+from labkit.config import find_lab, lab_names, replacing
+
+
+def main() -> None:
+    """Time each lab's report and write the table."""
+    names = [find_lab(name).name for name in sys.argv[1:]] or lab_names()
+    environment = {key: value for key, value in os.environ.items() if key != "LABKIT_DATA"}
+    environment["LABKIT_OFFLINE"] = "1"
+    labs = {}
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            begun = time.perf_counter()
+            command = [sys.executable, "-m", "labkit", "run", name, "--profile", "quick", "--out", folder]
+            subprocess.run(command, env=environment, check=True, capture_output=True)
+            labs[name] = round(time.perf_counter() - begun, 1)
+        print(f"{name}: {labs[name]} s", flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    facts = {"labs": labs, "total": round(sum(labs.values()), 1), **machine(), "load": os.getloadavg()[1]}
+    with replacing(RESULTS / "reports.json") as path:
+        path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
