@@ -67,8 +67,8 @@ def posteriors(images, shares, axis, gaussians, *, titles=None, title="", name="
         titles: a text above each image, or None.
     """
     n = len(images)
-    fig = LabFigure(height=5.4, name=name)
-    panels = fig.subplots(2, n, squeeze=False, height_ratios=(1, 2))
+    fig = LabFigure(height=4.6, name=name)
+    panels = fig.subplots(2, n, squeeze=False, height_ratios=(1, 1.7))
     for i, image in enumerate(check_images(images)):
         show_sheet(panels[0, i], image)
         panels[0, i].set_title(titles[i] if titles else "", fontsize=11)
