@@ -26,9 +26,15 @@ def tags(cell):
     return set(cell.metadata.get("tags", []))
 
 
+# What a reader does not read as words: marks of pinned numbers, addresses, the inside of a formula.
+UNREAD = {r"<!--.*?-->": "", r"\]\(http[^)]*\)": "]", r"\$\$.*?\$\$|\$[^$\n]+\$": "x"}
+
+
 def words(text):
-    """The words that a reader sees: the marks of pinned numbers are none."""
-    return [word for word in re.sub(r"<!--.*?-->", "", text).split() if re.search(r"[^\W_]", word)]
+    """The words that a reader sees; a formula counts as one."""
+    for pattern, replacement in UNREAD.items():
+        text = re.sub(pattern, replacement, text, flags=re.DOTALL)
+    return [word for word in text.split() if re.search(r"[^\W_]", word)]
 
 
 def test_there_are_notebooks():
