@@ -22,6 +22,8 @@ from labkit.project import notebooks_dir, record
 KINDS = ("finding", "target", "check")
 MOST_NUMBERS = 32  # entries of a list that a claim may carry
 MARKS = {"holds": "✓ holds", "fails": "✗ does not hold", "too short": "– this profile is too short to say"}
+# What `compare` records.
+COMPARED = {"ahead", "seeds", "better_median", "better_range", "worse_median", "worse_range"}
 RED = "#B3261E"  # behind white text 6.5 : 1, legible on light and dark pages
 LEFT = "text-align:left"  # JupyterLab puts a table's cells to the right
 
@@ -271,8 +273,18 @@ def sentence(claim: Claim) -> str:
 
 
 def numbers_text(numbers: dict[str, Any]) -> str:
-    """Numbers in a row: "better median 151.5 · seeds 3"; lists in brackets."""
+    """Numbers in a row, "kl 0.5 · seeds 3", lists in brackets; those of `compare` as a sentence part."""
+    if set(numbers) == COMPARED:
+        both = [compared_text(numbers, label) for label in ("better", "worse")]
+        return f"in {numbers['ahead']} of {numbers['seeds']} seeds · {both[0]} against {both[1]}"
     return " · ".join(f"{key.replace('_', ' ')} {number_text(value)}" for key, value in numbers.items())
+
+
+def compared_text(numbers: dict[str, Any], label: str) -> str:
+    """One side of a comparison: its median, and the range over several seeds."""
+    low, high = map(number_text, numbers[f"{label}_range"])
+    middle = number_text(numbers[f"{label}_median"])
+    return middle if numbers["seeds"] == 1 else f"{middle} ({low} to {high})"
 
 
 def number_text(value: Any) -> str:
