@@ -13,6 +13,8 @@ metrics       likelihood, reconstruction, samples (FCD, …), feature classifier
 plots         arrays in, figure with alt text out
 explorer      sliders over a latent space, live and in a page without a kernel
 player        the page's side of an explorer: HTML, script and style
+claims        what a notebook asserts, and whether it holds in this run
+exercises     a student's value beside the true one
 display       tables and source code in a notebook
 reports       running notebooks in batch; records; HTML
 cli           the command ``labkit``

@@ -11,7 +11,7 @@ import math
 import operator
 import statistics
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from labkit.project import notebooks_dir, record
 KINDS = ("finding", "target", "check")
 MOST_NUMBERS = 32  # entries of a list that a claim may carry
 MARKS = {"holds": "✓ holds", "fails": "✗ does not hold", "too short": "– this profile is too short to say"}
+# What `compare` records.
+COMPARED = {"ahead", "seeds", "better_median", "better_range", "worse_median", "worse_range"}
 RED = "#B3261E"  # behind white text 6.5 : 1, legible on light and dark pages
 LEFT = "text-align:left"  # JupyterLab puts a table's cells to the right
 
@@ -135,8 +137,8 @@ def check(name: str, holds: bool, **numbers: float | Sequence[float]) -> None:
 
     Args:
         name: the claim's id in ``claims.toml``, such as "01.collapse".
-        holds: whether it holds, a truth value of Python or NumPy.
-        numbers: the numbers by name, finite, or short lists of them.
+        holds: whether it holds, a truth value of Python, NumPy or TensorFlow.
+        numbers: the numbers by name, finite, or short lists of them; of a mapping the entry "seeds".
 
     Raises:
         ConfigError: an id that is not in ``claims.toml``.
@@ -163,14 +165,15 @@ def compare(name: str, better: Iterable[float], worse: Iterable[float], lower_is
 
     Args:
         name: the claim's id in ``claims.toml``.
-        better, worse: one value a seed, in the same order of seeds.
+        better, worse: one value a seed, in the same order of seeds; or a mapping that has them
+            under "seeds", as `metrics.Spread` does.
         lower_is_better: whether the smaller value wins, as of a loss.
 
     Raises:
         ConfigError: an unknown id.
         ValueError: no values, or not equally many.
     """
-    better, worse = [float(value) for value in better], [float(value) for value in worse]
+    better, worse = [float(value) for value in seeds_of(better)], [float(value) for value in seeds_of(worse)]
     if len(better) != len(worse) or not better:
         raise ValueError(
             f"{name}: {len(better)} and {len(worse)} values to compare; one of each a seed was expected"
@@ -184,9 +187,20 @@ def compare(name: str, better: Iterable[float], worse: Iterable[float], lower_is
     check(name, ahead == len(better), **numbers)
 
 
+def seeds_of(values: Any) -> Any:
+    """The values by seed of a mapping such as `metrics.Spread`; anything else as it is."""
+    return values["seeds"] if isinstance(values, Mapping) and "seeds" in values else values
+
+
+def plain(value: Any) -> Any:
+    """A NumPy number or array, or an eager tensor, as Python has it; anything else as it is."""
+    value = value.numpy() if hasattr(value, "numpy") else value
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def truth(name: str, holds: Any) -> bool:
-    """`holds` as a bool. Raises ValueError unless it is a truth value of Python or NumPy."""
-    value = holds.item() if hasattr(holds, "item") and getattr(holds, "ndim", 1) == 0 else holds
+    """`holds` as a bool. Raises ValueError unless it is one truth value."""
+    value = plain(holds)
     if not isinstance(value, bool):
         raise ValueError(f"{name}: holds is {holds!r}; True or False was expected")
     return value
@@ -194,7 +208,7 @@ def truth(name: str, holds: Any) -> bool:
 
 def plain_number(value: Any, where: str) -> Any:
     """A finite number, or a short list of them, as Python has it. Raises ValueError for others."""
-    value = value.tolist() if hasattr(value, "tolist") else value
+    value = plain(seeds_of(value))
     if isinstance(value, list | tuple) and len(value) <= MOST_NUMBERS:
         return [plain_number(item, where) for item in value]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -259,8 +273,18 @@ def sentence(claim: Claim) -> str:
 
 
 def numbers_text(numbers: dict[str, Any]) -> str:
-    """Numbers in a row: "better median 151.5 · seeds 3"; lists in brackets."""
+    """Numbers in a row, "kl 0.5 · seeds 3", lists in brackets; those of `compare` as a sentence part."""
+    if set(numbers) == COMPARED:
+        both = [compared_text(numbers, label) for label in ("better", "worse")]
+        return f"in {numbers['ahead']} of {numbers['seeds']} seeds · {both[0]} against {both[1]}"
     return " · ".join(f"{key.replace('_', ' ')} {number_text(value)}" for key, value in numbers.items())
+
+
+def compared_text(numbers: dict[str, Any], label: str) -> str:
+    """One side of a comparison: its median, and the range over several seeds."""
+    low, high = map(number_text, numbers[f"{label}_range"])
+    middle = number_text(numbers[f"{label}_median"])
+    return middle if numbers["seeds"] == 1 else f"{middle} ({low} to {high})"
 
 
 def number_text(value: Any) -> str:

@@ -92,6 +92,13 @@ def test_a_comparison_holds_only_if_it_does_in_every_seed(pairs, lower_is_better
     assert made["numbers"]["worse_range"] == [min(worse), max(worse)]
 
 
+def test_a_comparison_reads_as_one():
+    claims.compare("01.collapse", [1.0, 2.0, 3.5], [4.0, 1.5, 5.0])
+    assert "in 2 of 3 seeds · 2 (1 to 3.5) against 4 (1.5 to 5)" in repr(claims.table("full"))
+    claims.compare("01.collapse", [1.0], [4.0])
+    assert "in 1 of 1 seeds · 1 against 4" in repr(claims.table("full"))
+
+
 @pytest.mark.parametrize(("better", "worse"), [([], []), ([1.0], [1.0, 2.0])])
 def test_a_comparison_needs_one_value_of_each_a_seed(better, worse):
     with pytest.raises(ValueError, match="one of each a seed"):

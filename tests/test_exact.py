@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -129,7 +130,7 @@ def test_of_two_hills_the_higher_is_found_from_a_start_on_the_lower():
 def bernoulli_decoder(seed):
     rng = np.random.default_rng(seed)
     kernel = rng.normal(size=(2, 12)).astype("float32")
-    return lambda z: (np.asarray(z) @ kernel).reshape(-1, 4, 3, 1)
+    return lambda z: tf.reshape(tf.matmul(z, kernel), (-1, 4, 3, 1))
 
 
 def test_the_likelihood_of_all_pairs_is_the_loss_of_each_pair():

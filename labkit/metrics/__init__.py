@@ -41,7 +41,16 @@ from labkit.metrics.samples import (
     kernel_distance,
     reference_sets,
 )
-from labkit.metrics.surgery import Surgery, elbo_surgery
+from labkit.metrics.seeds import (
+    Spread,
+    by_seed,
+    code_spreads,
+    elbo_spreads,
+    gap_spreads,
+    spread_table,
+    standard_errors_apart,
+)
+from labkit.metrics.surgery import Surgery, elbo_surgery, sampled_kl
 
 __all__ = [
     "Agreement",
@@ -58,18 +67,23 @@ __all__ = [
     "Roughness",
     "SampleQuality",
     "Scale",
+    "Spread",
     "Surgery",
     "active_units",
     "bce",
     "bernoulli_log_likelihood",
     "best_gaussians",
     "binarise",
+    "by_seed",
     "class_histogram",
     "classes_kept",
+    "code_spreads",
     "conditional_agreement",
     "elbo",
+    "elbo_spreads",
     "elbo_surgery",
     "frechet_distance",
+    "gap_spreads",
     "grey_share",
     "grid_elbo",
     "inference_gaps",
@@ -91,7 +105,10 @@ __all__ = [
     "principal_components",
     "reference_sets",
     "roughness",
+    "sampled_kl",
     "sharpness",
     "slant",
+    "spread_table",
     "ssim",
+    "standard_errors_apart",
 ]

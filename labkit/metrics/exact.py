@@ -59,12 +59,14 @@ def bernoulli_log_likelihood(decode_logits):
     each code is decoded once for all images.
 
     Args:
-        decode_logits: function of z (G, 2), float32 → logits (G, ...), of the images' shape.
+        decode_logits: function of z (G, 2), float32 → logits (G, ...), of the images' shape, that
+            TensorFlow can trace.
     """
 
+    @tf.function(reduce_retracing=True)
     def log_likelihood(x, z):
-        logits = tf.reshape(decode_logits(z), (len(z), -1))
-        x = tf.reshape(tf.convert_to_tensor(x, logits.dtype), (len(x), -1))
+        logits = tf.reshape(decode_logits(z), (tf.shape(z)[0], -1))
+        x = tf.reshape(tf.cast(x, logits.dtype), (tf.shape(x)[0], -1))
         return tf.matmul(x, logits, transpose_b=True) - tf.reduce_sum(tf.math.softplus(logits), axis=1)
 
     return log_likelihood
@@ -219,7 +221,7 @@ def inference_gaps(log_likelihood, x, z_mean, z_log_var, grid: Grid, images_at_a
     The first three arguments are those of `log_evidence` and `grid_elbo`; `images_at_a_time`
     bounds the memory.
     """
-    parts = []
+    z_mean, z_log_var, parts = np.asarray(z_mean), np.asarray(z_log_var), []
     for i in range(0, len(x), images_at_a_time):
         some = slice(i, i + images_at_a_time)
         joint, q = log_joint(log_likelihood, x[some], grid), (z_mean[some], z_log_var[some])

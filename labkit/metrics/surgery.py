@@ -81,6 +81,24 @@ def elbo_surgery(z_mean, z_log_var, seed=0) -> Surgery:
     )
 
 
+def sampled_kl(z_mean, z_log_var, draws=100_000, seed=0) -> tuple[float, float]:
+    """KL(N(z_mean, exp(z_log_var)) ‖ N(0, I)) from its definition, the mean of ln q(z) − ln p(z).
+
+    Args:
+        z_mean, z_log_var: of one Gaussian, shape (D,).
+        draws: how many z ~ q.
+        seed: seed of the draws.
+
+    Returns:
+        the estimate and its standard error, in nats.
+    """
+    z_mean, z_log_var = np.asarray(z_mean, "float64"), np.asarray(z_log_var, "float64")
+    epsilon = np.random.default_rng(seed).standard_normal((draws, len(z_mean)))
+    z = z_mean + np.exp(0.5 * z_log_var) * epsilon
+    log_ratio = 0.5 * np.sum(np.square(z) - np.square(epsilon) - z_log_var, axis=1)
+    return float(log_ratio.mean()), float(log_ratio.std() / np.sqrt(draws))
+
+
 def log_density(z, z_mean, z_log_var) -> np.ndarray:
     """ln q(z|x) of every code (m, D) under every image's Gaussian (n, D), shape (m, n)."""
     precision = np.exp(-z_log_var)

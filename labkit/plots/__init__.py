@@ -7,7 +7,9 @@ colour-blind readers can tell apart.
 from labkit.plots.curves import history, lines, paired_history
 from labkit.plots.images import check_images, image_grid, image_rows, tile
 from labkit.plots.latents import kl_per_dim, latent_planes, manifold
+from labkit.plots.planes import posteriors, scaled_planes
 from labkit.plots.samples import class_shares, distances
+from labkit.plots.seeds import seed_lines
 from labkit.plots.shapes import tensor_path
 from labkit.plots.style import LINES, LabFigure
 
@@ -25,6 +27,9 @@ __all__ = [
     "lines",
     "manifold",
     "paired_history",
+    "posteriors",
+    "scaled_planes",
+    "seed_lines",
     "tensor_path",
     "tile",
 ]

@@ -1,0 +1,128 @@
+"""What one quantity, or the parts of an ELBO, came to over the seeds of a run."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+
+import numpy as np
+
+from labkit.display import Table
+from labkit.metrics.surgery import elbo_surgery
+
+# of an `Elbo`, with the decimals of each in a table
+ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
+HEADINGS = {
+    "negative_elbo": "test −ELBO",
+    "standard_error": "± over images",
+    "kl": "KL",
+    "active_units": "active latents",
+    "information_low": "I(x; z), low",
+    "information_high": "I(x; z), high",
+    "mismatch": "KL(q(z) ‖ p)",
+    "sigma": "σ of q(z|x)",
+    "log_evidence": "ln p(x)",
+    "elbo": "ELBO",
+    "approximation": "approximation gap",
+    "amortisation": "amortisation gap",
+}
+
+
+class Spread(Mapping):
+    """The values that one quantity took, one a seed.
+
+    In a table it reads "151.5 (151.2 to 152.0)", median, least and greatest, or "151.5" for one
+    seed. As a mapping, which `save_metrics` stores, it has median, min, max and seeds.
+
+    Args:
+        values: one number a seed, at least one.
+        digits: decimals in a table.
+    """
+
+    def __init__(self, values, digits=1):
+        self.values_by_seed = [float(value) for value in values]
+        self.digits = digits
+        if not self.values_by_seed:
+            raise ValueError("there are no values; one a seed was expected")
+        self.facts = {
+            "median": statistics.median(self.values_by_seed),
+            "min": min(self.values_by_seed),
+            "max": max(self.values_by_seed),
+            "seeds": self.values_by_seed,
+        }
+
+    def __getitem__(self, name):
+        return self.facts[name]
+
+    def __iter__(self):
+        return iter(self.facts)
+
+    def __len__(self):
+        return len(self.facts)
+
+    def __str__(self) -> str:
+        middle, least, most = (
+            f"{self[name]:,.{self.digits}f}".replace("-", "−") for name in ("median", "min", "max")
+        )
+        return middle if len(self["seeds"]) == 1 else f"{middle} ({least} to {most})"
+
+    __repr__ = __str__
+
+
+def elbo_spreads(results) -> dict[str, Spread]:
+    """−ELBO, its standard error over images and its parts over `results`, one `Elbo` a seed."""
+    return {name: Spread([getattr(r, name) for r in results], digits) for name, digits in ELBO_PARTS.items()}
+
+
+def code_spreads(encoded, seed=0) -> dict[str, Spread]:
+    """What codes are like over the seeds: the KL's parts, their spread, the posteriors' width.
+
+    Args:
+        encoded: (z_mean, z_log_var) of the same images for each seed, each (n, D).
+        seed: seed of the draws of `elbo_surgery`.
+    """
+    pairs = [(np.asarray(mean), np.asarray(log_var)) for mean, log_var in encoded]
+    cuts = [elbo_surgery(*pair, seed=seed) for pair in pairs]
+    return {
+        "information_low": Spread([cut.information_low for cut in cuts], 2),
+        "information_high": Spread([cut.information_high for cut in cuts], 2),
+        "mismatch": Spread([cut.mismatch_high for cut in cuts], 2),
+        "spread_of_codes": Spread([np.sqrt(mean.var(axis=0).mean()) for mean, _ in pairs], 2),
+        "sigma": Spread([np.exp(0.5 * log_var).mean() for _, log_var in pairs], 3),
+    }
+
+
+def gap_spreads(found) -> dict[str, Spread]:
+    """Means over images of ln p(x), the ELBO and both gaps, over `found`, one `Gaps` a seed."""
+    names = ("log_evidence", "elbo", "approximation", "amortisation")
+    return {name: Spread([getattr(gaps, name).mean() for gaps in found], 2) for name in names}
+
+
+def spread_table(first, rows) -> Table:
+    """Rows of spreads under their names.
+
+    Args:
+        first: heading of the rows' labels.
+        rows: dict of label → dict of name → `Spread` or number, the same names in each.
+    """
+    names = list(next(iter(rows.values())))
+    headings = [first, *(HEADINGS.get(name, name.replace("_", " ")) for name in names)]
+    return Table(headings, [(label, *(row[name] for name in names)) for label, row in rows.items()])
+
+
+def by_seed(rows, *names) -> dict[str, np.ndarray]:
+    """Heading → values, shape (seeds, rows), of the named spreads: what `plots.seed_lines` draws."""
+    return {
+        HEADINGS.get(name, name): np.transpose([row[name]["seeds"] for row in rows.values()])
+        for name in names
+    }
+
+
+def standard_errors_apart(first, second) -> np.ndarray:
+    """How far the means of two sets of draws are apart, in standard errors, row by row.
+
+    Both have shape (rows, draws); the result (rows,).
+    """
+    first, second = np.asarray(first, "float64"), np.asarray(second, "float64")
+    error = np.sqrt(first.var(axis=1) / first.shape[1] + second.var(axis=1) / second.shape[1])
+    return np.abs(first.mean(axis=1) - second.mean(axis=1)) / error
