@@ -142,8 +142,8 @@ def test_iw_nll_does_not_depend_on_how_the_draws_are_chunked(rng):
     assert_allclose(values, -model.log_evidence(x).mean(), atol=0.02)
 
 
-def test_iw_nll_is_the_same_by_xla_and_by_tensorflow_s_graphs(monkeypatch):
-    model, x = LinearGaussian(), RNG.normal(size=(7, 2)).astype("float32")
+def test_iw_nll_is_the_same_by_xla_and_by_tensorflow_s_graphs(monkeypatch, rng):
+    model, x = LinearGaussian(), rng.normal(size=(7, 2)).astype("float32")
     exact = -model.log_evidence(x).mean()
     for least in (0, 10**9):
         monkeypatch.setattr(likelihood, "XLA_PAYS_FROM_DRAWS", least)
@@ -151,8 +151,8 @@ def test_iw_nll_is_the_same_by_xla_and_by_tensorflow_s_graphs(monkeypatch):
         assert_allclose(value, exact, atol=0.02)
 
 
-def test_iw_nll_traces_the_decoder_once_for_all_images():
-    model, x, traced = LinearGaussian(), RNG.normal(size=(10, 2)).astype("float32"), []
+def test_iw_nll_traces_the_decoder_once_for_all_images(rng):
+    model, x, traced = LinearGaussian(), rng.normal(size=(10, 2)).astype("float32"), []
 
     def decode(z):
         traced.append(z.shape)
