@@ -26,7 +26,10 @@ class Table:
                 raise ValueError(f"row {row} has {len(row)} entries for {len(self.headings)} headings")
 
     def _repr_markdown_(self) -> str:
-        lines = [self.headings, [self.alignment(i) for i in range(len(self.headings))]]
+        lines = [
+            [self.text(heading) for heading in self.headings],
+            [self.alignment(i) for i in range(len(self.headings))],
+        ]
         lines += [[self.text(value) for value in row] for row in self.rows]
         return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 

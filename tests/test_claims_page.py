@@ -105,7 +105,7 @@ def test_a_claim_is_judged_by_the_profile_and_what_is_unknown_is_left_out(page_o
 def test_each_question_stands_at_the_top_with_answer_claim_and_one_link(page_of):
     page = page_of()
     answer = page.find(id="answer-lab1.q2")
-    assert answer.h3.text == "how does the KL shape the latent space?"
+    assert answer.h3.text == "How does the KL shape the latent space?"
     assert "pulls every code" in answer.text and answer.math and "More words" not in answer.text
     assert "Target: in every seed." in answer.text
     (link,) = answer.select("a")

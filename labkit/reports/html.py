@@ -257,6 +257,18 @@ def about_published(notebook, record: RunRecord) -> bool:
     return pinned and (record.profile != "full" or bool(record.departures))
 
 
+def question(text: str) -> str:
+    """A requirement's text as a heading."""
+    text = text.removeprefix("Question: ")
+    return text[:1].upper() + text[1:]
+
+
+def roads(training: list[dict[str, Any]]) -> list[str]:
+    """How models were trained, each way once; what differs between models stands in run.json."""
+    told = [str(fact.get("road", "")).partition(":")[0] for fact in training if isinstance(fact, dict)]
+    return [f"{road} ({told.count(road)} kinds of runs)" for road in dict.fromkeys(told)]
+
+
 def page_frame() -> dict[str, Any]:
     """What every page needs: the style sheet, the script and the policy that names it."""
     script = (TEMPLATE / "page.js").read_text(encoding="utf-8")
@@ -289,5 +301,6 @@ def environment() -> jinja2.Environment:
     """The templates of our own pages, which escape what they are given."""
     env = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True)
     env.filters |= {f.__name__: f for f in (tables.shown, tables.duration, tables.day, tables.words)}
+    env.filters |= {"question": question, "roads": roads}
     env.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     return env
