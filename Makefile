@@ -1,5 +1,6 @@
 # make reports   run the labs, make their reports in reports/local   (LABS="01 02" PROFILE=smoke|quick|full JOBS=1)
 # make test      lint, import contract, unit tests, every notebook under the smoke profile   (TESTS=tests/test_x.py)
+# make check     lint, import contract, quick unit tests: a minute, for the inner loop
 # make lab       JupyterLab on the notebooks
 # make numbers   renew the numbers in readings and README from the published reports
 # make wheel     labkit with notebooks and bundled data as one file, in dist/
@@ -15,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help reports test lab numbers outputs wheel clean
+.PHONY: help reports lint test check lab numbers outputs wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -30,11 +31,19 @@ $(READY): pyproject.toml constraints.txt
 reports: $(READY)
 	@$(BIN)/labkit run $(LABS) --profile $(PROFILE) --jobs $(JOBS)
 
-test: $(READY)
+# Two processes; what is in one file stays in one of them, a notebook's cells above all.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(TESTS)
+
+test: lint
+	$(PYTEST) $(TESTS)
+
+check: lint
+	$(PYTEST) tests -m "not slow and not browser" $(TESTS)
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks

@@ -15,7 +15,8 @@ import tempfile
 import time
 
 from benchmarks.training import RESULTS, machine
-from labkit.config import find_lab, lab_names, replacing
+from labkit.config import find_lab, lab_names
+from labkit.project import replacing
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from labkit.config import replacing
+from labkit.project import replacing
 from labkit.training.roads import BFLOAT16_FLAGS, cpu_flags, usable_cores
 
 HERE = Path(__file__).parent

@@ -22,10 +22,15 @@ cli           the command ``labkit``
 Importing labkit imports nothing heavy: TensorFlow comes with models, losses and training.
 """
 
+import os
+
 from labkit.config import configure
 from labkit.quiet import quiet_tensorflow
 
 __version__ = "0.1.0"
 __all__ = ["configure"]
 
-quiet_tensorflow()  # before anything imports TensorFlow
+# Both before anything imports TensorFlow, which leaves oneDNN off on processors without AVX-512:
+# there the convolutions take a quarter to a third less processor time with it.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+quiet_tensorflow()

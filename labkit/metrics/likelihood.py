@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -141,33 +142,31 @@ def iw_nll(encode, decode_logits, x, *, k=5000, nll=bernoulli_nll, chunk=2500, s
         raise ValueError(f"iw_nll needs images, k and chunk; got {len(x)} images, k = {k}, chunk = {chunk}")
     x = np.asarray(x, dtype="float32")
     images, draws = min(max(1, chunk // k), len(x)), min(chunk, k)  # at a time
-    log_evidence = compile_log_evidence(decode_logits, nll, k, draws, len(x) * k >= XLA_PAYS_FROM_DRAWS)
+    settings = {"decode_logits": decode_logits, "nll": nll, "k": k, "draws": draws}
+    xla = len(x) * k >= XLA_PAYS_FROM_DRAWS
+    compiled = tf.function(partial(log_evidence, **settings), jit_compile=xla, autograph=False)
     found = []
     for i in range(0, len(x), images):
         batch = x[np.minimum(np.arange(i, i + images), len(x) - 1)]  # the last filled up: one shape for all
         z_mean, z_log_var = (ops.cast(part, "float32") for part in encode(batch))
-        found.append(log_evidence(batch, z_mean, z_log_var, tf.constant([seed, i])).numpy())
+        found.append(compiled(batch, z_mean, z_log_var, tf.constant([seed, i])).numpy())
     per_image = -np.concatenate(found)[: len(x)].astype("float64")
     return IwNll(float(per_image.mean()), float(per_image.std() / np.sqrt(len(x))), k, len(x))
 
 
-def compile_log_evidence(decode_logits, nll, k, draws, xla):
-    """Compiled function of images, z_mean, z_log_var and a seed → ln (1/k) Σ p(x, z)/q(z|x), (batch,)."""
+def log_evidence(x, z_mean, z_log_var, seed, *, decode_logits, nll, k, draws):
+    """ln (1/k) Σ p(x, z)/q(z|x) of each image, (batch,), from `draws` values of z at a time."""
 
-    @tf.function(jit_compile=xla, autograph=False)
-    def log_evidence(x, z_mean, z_log_var, seed):
-        def add_draws(done, total):
-            own = tf.random.experimental.stateless_fold_in(seed, done)
-            epsilon = tf.random.stateless_normal((draws, *z_mean.shape), own)
-            weights = log_weights(x, z_mean, z_log_var, epsilon, decode_logits, nll)
-            counted = (done + tf.range(draws) < k)[:, None]  # the last draws may be more than k
-            weights = tf.where(counted, weights, -np.inf)
-            return done + draws, tf.reduce_logsumexp(tf.concat([total[None], weights], 0), axis=0)
+    def add_draws(done, total):
+        own = tf.random.experimental.stateless_fold_in(seed, done)
+        epsilon = tf.random.stateless_normal((draws, *z_mean.shape), own)
+        weights = log_weights(x, z_mean, z_log_var, epsilon, decode_logits, nll)
+        counted = (done + tf.range(draws) < k)[:, None]  # the last draws may be more than k
+        weights = tf.where(counted, weights, -np.inf)
+        return done + draws, tf.reduce_logsumexp(tf.concat([total[None], weights], 0), axis=0)
 
-        start = (0, tf.fill((x.shape[0],), -np.inf))
-        return tf.while_loop(lambda done, _: done < k, add_draws, start)[1] - math.log(k)
-
-    return log_evidence
+    start = (0, tf.fill((x.shape[0],), -np.inf))
+    return tf.while_loop(lambda done, _: done < k, add_draws, start)[1] - math.log(k)
 
 
 def log_weights(x, z_mean, z_log_var, epsilon, decode_logits, nll):

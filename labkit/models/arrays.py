@@ -48,6 +48,17 @@ def check_labels(labels, n, n_classes):
         )
 
 
+class Inference:
+    """A network in inference mode. An object, for TensorFlow warns of one function traced over and
+    over when several of the same code are traced once each."""
+
+    def __init__(self, network):
+        self.network = network
+
+    def __call__(self, rows):
+        return self.network(rows, training=False)
+
+
 def batched(network, size=500):
     """`network` in inference mode as a compiled function of any number of rows, `size` at a time.
 
@@ -55,9 +66,7 @@ def batched(network, size=500):
     `size` rows' maps. Inside another compiled function it is called as it is.
     """
     signature = [tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)]
-    compiled = tf.function(
-        lambda rows: network(rows, training=False), input_signature=signature, autograph=False
-    )
+    compiled = tf.function(Inference(network), input_signature=signature, autograph=False)
 
     def run(x):
         if tf.is_symbolic_tensor(x):

@@ -23,6 +23,17 @@ _kept: OrderedDict = OrderedDict()
 IN_VARIABLES = ("seed", "kernel_initializer", "bias_initializer")
 
 
+class Function:
+    """A function as an object, for TensorFlow warns of one function traced over and over when
+    several of the same code are traced once each."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *args):
+        return self.function(*args)
+
+
 class Steps:
     """The compiled steps of one model, which serve every model of its kind.
 
@@ -34,9 +45,9 @@ class Steps:
     def __init__(self, model, road):
         self.model, self.road = model, road
         self.variables = state_variables(model)
-        self.train_step = tf.function(model.train_step, autograph=False)
-        self.test_step = tf.function(model.test_step, autograph=False, reduce_retracing=True)
-        self.loop = tf.function(self.run_steps, jit_compile=road.xla, autograph=False)
+        self.train_step = tf.function(Function(model.train_step), autograph=False)
+        self.test_step = tf.function(Function(model.test_step), autograph=False, reduce_retracing=True)
+        self.loop = tf.function(Function(self.run_steps), jit_compile=road.xla, autograph=False)
 
     def run_steps(self, batches, count):
         """`count` training steps on the first batches of (steps, batch, …); the last one's logs."""
