@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from labkit.explorer import LatentExplorer
-from labkit.project import ROOT
+from labkit.project import ROOT, own_notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -87,6 +88,7 @@ def lab(tmp_path_factory):
     }.items():
         cells = [nbformat.v4.new_code_cell(code) for code in codes]
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), folder / name)
+    shutil.copy(own_notebooks() / "01_vae_mnist.ipynb", folder)
     state = {name: str(folder / name) for name in ("config", "data", "runtime")}
     away = ("LABKIT_RUN_DIR", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH")
     env = {name: value for name, value in os.environ.items() if name not in away}
@@ -323,6 +325,19 @@ def test_a_student_builds_a_slider_of_her_own_in_five_lines(notebook):
     before = image.get_attribute("src")
     drag(page, widget_slider(page, "z1"))
     becomes(lambda: image.count() and image.get_attribute("src") != before, True)
+
+
+def test_a_notebook_opens_with_its_own_kernel_and_its_plumbing_folded_under_a_name(notebook):
+    page = notebook("01_vae_mnist.ipynb")
+    assert page.locator(".jp-Toolbar-kernelName").inner_text().strip().startswith("labkit")
+    folded = page.locator(".jp-InputPlaceholder").filter(has_text="@title")
+    folded.first.wait_for(timeout=PATIENCE)
+    assert "The data" in folded.first.inner_text()
+    cell = page.locator(".jp-CodeCell").filter(has=folded).first
+    assert not cell.locator(".jp-InputArea-editor").is_visible()
+    folded.first.click()
+    cell = page.locator(".jp-CodeCell").filter(has_text="@title The data").first
+    cell.get_by_text("data.load(").wait_for(timeout=PATIENCE)
 
 
 def test_a_restarted_kernel_is_told_from_a_live_one(notebook):
