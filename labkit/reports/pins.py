@@ -48,16 +48,24 @@ def with_minutes(metrics: dict[str, Any], record: dict[str, Any]) -> dict[str, A
 
 
 def published(reports: Path) -> Lookup:
-    """Lookup of values in ``reports/NN_name/metrics.json`` and, for `minutes`, ``run.json``."""
+    """Lookup of values in ``reports/NN_name/metrics.json``.
+
+    Beside those, a lab has `minutes`, those of its run under full, and `quick_seconds`, as
+    `benchmarks/reports.py` measured them.
+    """
     read: dict[str, dict] = {}
+    timings = reports.parent / "benchmarks" / "results" / "reports.json"
+    seconds = json.loads(timings.read_text(encoding="utf-8"))["labs"] if timings.is_file() else {}
 
     def lookup(lab: str, keys: tuple[str, ...]) -> Any:
         if lab not in read:
-            folder = next(iter(sorted(reports.glob(f"{lab}_*/metrics.json"))), None)
-            if folder is None:
+            metrics = next(iter(sorted(reports.glob(f"{lab}_*/metrics.json"))), None)
+            if metrics is None:
                 raise KeyError(f"reports/{lab}_…/metrics.json")
-            files = (folder, folder.with_name("run.json"))
-            read[lab] = with_minutes(*(json.loads(path.read_text(encoding="utf-8")) for path in files))
+            files = (metrics, metrics.with_name("run.json"))
+            name = metrics.parent.name
+            quick = {"quick_seconds": seconds[name]} if name in seconds else {}
+            read[lab] = quick | with_minutes(*(json.loads(path.read_text(encoding="utf-8")) for path in files))
         return value_at(read[lab], keys)
 
     return lookup
