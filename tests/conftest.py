@@ -8,6 +8,25 @@ from hypothesis import settings
 settings.register_profile("labkit", deadline=None)
 settings.load_profile("labkit")
 
+# Files that train networks or run whole labs; `make check` leaves them out.
+SLOW = {
+    "test_cli.py",
+    "test_conv_autoencoder.py",
+    "test_cvae.py",
+    "test_gan.py",
+    "test_pooled_conv.py",
+    "test_published.py",
+    "test_quiet.py",
+    "test_runner.py",
+    "test_training.py",
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name in SLOW:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture
 def rng():
