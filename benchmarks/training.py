@@ -18,6 +18,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -81,9 +82,9 @@ def contestants(work):
 def measure(module, mode, work, epochs, share):
     """One contestant's epochs in a process of its own."""
     command = [sys.executable, "-m", f"benchmarks.peers.{module}", mode, work, str(epochs), str(share)]
-    # Silent bars, no notices.
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "LABKIT_RUN_DIR": str(RESULTS / ".run")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:  # as in a batch run: no progress bars
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "LABKIT_RUN_DIR": folder}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if not lines:
         raise RuntimeError(f"{mode} on {work} failed:\n{done.stderr[-2000:]}")
