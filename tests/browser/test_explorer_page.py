@@ -5,7 +5,6 @@ import re
 import nbformat
 import numpy as np
 import pytest
-from labkit.reports.publish import publish
 
 from labkit import models
 from labkit.explorer import FramePlayer, LatentExplorer
@@ -13,6 +12,7 @@ from labkit.latent import slerp
 from labkit.player import refreshed
 from labkit.project import ROOT
 from labkit.reports.record import RunRecord
+from labkit.reports.results import put_results
 
 pytestmark = pytest.mark.browser
 
@@ -76,7 +76,7 @@ def report(vae, tmp_path_factory):
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("explorers")
     notebook = nbformat.v4.new_notebook(cells=cells)
-    publish(record, {}, notebook, folder / "01_vae_mnist", folder, keep=False)
+    put_results(record, {}, notebook, folder / "01_vae_mnist", folder, keep=False)
     return folder / "01_vae_mnist" / "report.html"
 
 

@@ -5,10 +5,10 @@ import io
 
 import nbformat
 import pytest
-from labkit.reports.publish import publish
 from PIL import Image
 
 from labkit.reports.record import RunRecord
+from labkit.reports.results import put_results
 
 pytestmark = pytest.mark.browser
 
@@ -61,7 +61,7 @@ def out(tmp_path_factory):
         processor={"model": "A processor", "cores": 2},
     )
     metrics = {"nats": 1.5, "sweep": {str(i): {f"measure_{j}": 1.0 for j in range(12)} for i in range(3)}}
-    publish(record, metrics, notebook(), folder / "01_vae_mnist", folder, keep=False)
+    put_results(record, metrics, notebook(), folder / "01_vae_mnist", folder, keep=False)
     return folder
 
 
