@@ -72,7 +72,7 @@ def report(vae, tmp_path_factory):
     record = RunRecord(
         lab="01_vae_mnist", title="Explorers", profile="quick", parameters={}, status="completed",
         cells_run=5, cells_total=5, start="2026-01-02T03:04:05+00:00", seconds=1.0, cells=[],
-        notebook_digest="ab" * 32, processor={"model": "A processor", "cores": 2},
+        code_digest="ab" * 32, processor={"model": "A processor", "cores": 2},
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("explorers")
     notebook = nbformat.v4.new_notebook(cells=cells)

@@ -55,7 +55,7 @@ def out(tmp_path_factory):
         start="2026-01-02T03:04:05+00:00",
         seconds=75.0,
         cells=[],
-        notebook_digest="ab" * 32,
+        code_digest="ab" * 32,
         error={"ename": "ValueError", "evalue": "y" * 300, "traceback": []},
         data=[{"name": "mnist", "source": "mini", "digest": "0a" * 32, "note": "A subset."}],
         processor={"model": "A processor", "cores": 2},
