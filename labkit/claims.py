@@ -245,8 +245,9 @@ class ClaimsTable:
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th scope='col' style='{LEFT}'>{text}</th>" for text in ("", "claim", "numbers"))
-        return f"<table class='claims'><thead><tr>{head}</tr></thead><tbody>{self.body()}</tbody></table>"
+        head = "".join(f"<th scope='col' style='{LEFT}'>{text}</th>" for text in ("claim", "numbers"))
+        head = f"<thead><tr><td></td>{head}</tr></thead>"
+        return f"<table class='claims'>{head}<tbody>{self.body()}</tbody></table>"
 
     def body(self) -> str:
         """The rows as HTML; their class is the claim's state."""

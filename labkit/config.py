@@ -156,7 +156,7 @@ class Config:
             f"<td>{html.escape(note)}</td></tr>"
             for n, v, note in rows
         )
-        head = "<tr><th scope='col'>parameter</th><th scope='col'>value</th><th scope='col'></th></tr>"
+        head = "<tr><th scope='col'>parameter</th><th scope='col'>value</th><td></td></tr>"
         return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
     def __repr__(self) -> str:
