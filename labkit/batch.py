@@ -36,8 +36,8 @@ class Result:
     @property
     def report(self) -> Path:
         """The page that tells of this run."""
-        failed = self.request.place / "failed" / "report.html"
-        return failed if not self.good and failed.exists() else self.request.place / "report.html"
+        failed = self.request.report_dir / "failed" / "report.html"
+        return failed if not self.good and failed.exists() else self.request.report_dir / "report.html"
 
 
 def run_all(requests: Sequence[Request], jobs: int = 1, progress: Progress | None = None) -> list[Result]:
@@ -79,13 +79,13 @@ def run_one(request: Request, stop: threading.Event, progress: Progress) -> Resu
     except Exception as error:
         message = f"the report could not be made: {type(error).__name__}: {error}"
     else:
-        progress.end(request, f"{told(record)} in {duration(record.seconds)}")
-        return Result(request, record.status, "" if record.status == "completed" else told(record))
+        progress.end(request, f"{outcome(record)} in {duration(record.seconds)}")
+        return Result(request, record.status, "" if record.status == "completed" else outcome(record))
     progress.end(request, message)
     return Result(request, "failed", message)
 
 
-def told(record: RunRecord) -> str:
+def outcome(record: RunRecord) -> str:
     """How a run ended, in words."""
     if record.status == "completed":
         return "completed"

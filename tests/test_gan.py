@@ -257,7 +257,7 @@ def test_one_pass_over_real_and_fake_gives_what_two_passes_give(options):
     gan = small_gan(networks=dense_pair(**options))
     x_real, x_fake = (ops.convert_to_tensor(2 * IMAGES[i : i + 20] - 1) for i in (0, 20))
     assert models.gan.one_by_one(gan.discriminator)
-    real, fake = gan.judge(x_real, x_fake, training=False)
+    real, fake = gan.discriminate(x_real, x_fake, training=False)
     assert_allclose(real, gan.discriminator(x_real), atol=1e-5)
     assert_allclose(fake, gan.discriminator(x_fake), atol=1e-5)
 
@@ -266,7 +266,7 @@ def test_batch_normalisation_sees_real_and_fake_images_apart():
     h = keras.layers.BatchNormalization()(keras.layers.Flatten()(x := keras.Input(SHAPE)))
     gan = models.GAN(dense_pair()[0], keras.Model(x, keras.layers.Dense(1)(h)))
     white, black = ops.ones((8, *SHAPE)), -ops.ones((8, *SHAPE))
-    real, fake = gan.judge(white, black, training=True)
+    real, fake = gan.discriminate(white, black, training=True)
     assert_allclose(real, fake, atol=1e-5)  # each is normalised to 0
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from labkit import player
 from labkit.reports import html, index
 from labkit.reports.mathml import MathError, to_mathml
-from labkit.reports.notebook import clean_outputs, figures, mend
+from labkit.reports.notebook import apply_record, clean_outputs, figures
 from labkit.reports.record import RunRecord
 from labkit.reports.results import put_results
 
@@ -233,7 +233,7 @@ def stopped(status="failed"):
 
 def test_a_run_that_is_not_complete_says_so_and_where_it_stopped():
     made, record = stopped("timed_out")
-    mend(made, record, str)
+    apply_record(made, record, str)
     page = BeautifulSoup(html.render(made, record, {})[0], "html.parser")
     banner = page.select_one(".banner")
     assert "ran out of time in cell 4" in banner.text and "1 of 5 code cells" in banner.text
@@ -245,7 +245,7 @@ def test_a_run_that_is_not_complete_says_so_and_where_it_stopped():
 
 def test_the_mended_notebook_is_valid_and_keeps_nothing_of_papermill():
     made, record = stopped()
-    mend(made, record, str)
+    apply_record(made, record, str)
     nbformat.validate(made)
     assert "papermill" not in json.dumps(made)
     statuses = [
@@ -360,7 +360,7 @@ def test_a_report_that_cannot_be_made_is_a_failed_run_that_says_so(tmp_path, mon
 
 def test_an_output_cannot_lead_the_page_elsewhere():
     refresh = '<META http-equiv="refresh" content="0; url=https://example.org"><p>kept</p>'
-    text = str(mend(output_of({"text/html": refresh}), RECORD, str))
+    text = str(apply_record(output_of({"text/html": refresh}), RECORD, str))
     assert "refresh" not in text and "<p>kept</p>" in text
 
 

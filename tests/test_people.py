@@ -107,10 +107,10 @@ def fact(who, note="A note"):
     ],
 )
 def test_the_record_says_whether_people_are_shown(data, no_faces, said):
-    told = people.told(data, no_faces)
-    assert told["people"] == said
-    noted = [f for f in told["data"] if people.NOTE in f.get("note", "")]
-    assert bool(noted) == (said == people.LEFT_OUT) and len(told["data"]) == len(data)
+    entries = people.facts(data, no_faces)
+    assert entries["people"] == said
+    noted = [f for f in entries["data"] if people.NOTE in f.get("note", "")]
+    assert bool(noted) == (said == people.LEFT_OUT) and len(entries["data"]) == len(data)
 
 
 def record(who):
@@ -165,12 +165,12 @@ def test_a_run_without_faces_publishes_none_and_is_another_run_than_one_with(lab
     wish = {"lab": lab, "profile": "smoke", "given": {}, "out": tmp_path / "out"}
     with_faces, without = prepare(**wish), prepare(**wish, no_faces=True)
     assert run(with_faces).people == people.SHOWN
-    assert [p.name for p in (with_faces.place / "figures").iterdir()] == ["face.png"]
+    assert [p.name for p in (with_faces.report_dir / "figures").iterdir()] == ["face.png"]
     assert [prepare(**wish, no_faces=left_out).plan.kind for left_out in (False, True)] == ["skip", "anew"]
     assert run(without).people == people.LEFT_OUT
-    assert not list((without.place / "figures").iterdir())
-    assert "image/png" not in (without.place / "report.ipynb").read_text()
-    assert "data:image/png" not in (without.place / "report.html").read_text()
+    assert not list((without.report_dir / "figures").iterdir())
+    assert "image/png" not in (without.report_dir / "report.ipynb").read_text()
+    assert "data:image/png" not in (without.report_dir / "report.html").read_text()
     assert [prepare(**wish, no_faces=left_out).plan.kind for left_out in (False, True)] == ["anew", "skip"]
 
 

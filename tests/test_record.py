@@ -21,7 +21,7 @@ from labkit.reports.metrics import MetricsError, read_metrics
 from labkit.reports.process import Ending
 from labkit.reports.progress import Progress
 from labkit.reports.request import prepare
-from labkit.reports.verdict import Watch, judge
+from labkit.reports.verdict import Watch, build_record
 
 PARAMETERS = "profile = None\nepochs = None  # passes\nrate = 0.1  # step\ndims = [1, 2]  # latents"
 
@@ -67,9 +67,11 @@ def error(status="failed", name="ValueError"):
     return {"status": status, "ename": name, "evalue": "wrong", "traceback": []}
 
 
-def judged(request, watch, told=None, returncode=0):
+def judged(request, watch, stopped_for=None, returncode=0):
     request.work.mkdir(parents=True, exist_ok=True)
-    return judge(request, watch, Ending(told, returncode, 100, 2.0), "2026-01-02T03:04:05+00:00", None)
+    return build_record(
+        request, watch, Ending(stopped_for, returncode, 100, 2.0), "2026-01-02T03:04:05+00:00", None
+    )
 
 
 def test_the_outline_holds_what_is_executed(lab, tmp_path):
@@ -110,10 +112,10 @@ def test_a_parameter_that_does_not_fit_is_an_error(lab, tmp_path, given, said):
         (seen((1, None), (3, error("killed"))), {}, "killed", 3),
         (seen((1, None)), {}, "failed", 3),  # it says finished, but two cells never ran
         (seen((1, None), running=3, finished=False), {"returncode": -9}, "killed", 3),
-        (seen((1, None), (3, error("killed")), finished=False), {"told": "timed_out"}, "timed_out", 3),
-        (seen((1, None), running=3, finished=False), {"told": "killed"}, "killed", 3),
+        (seen((1, None), (3, error("killed")), finished=False), {"stopped_for": "timed_out"}, "timed_out", 3),
+        (seen((1, None), running=3, finished=False), {"stopped_for": "killed"}, "killed", 3),
         # the limit was reached in the very moment in which it ended well
-        (seen((1, None), (3, None), (5, None)), {"told": "timed_out"}, "completed", None),
+        (seen((1, None), (3, None), (5, None)), {"stopped_for": "timed_out"}, "completed", None),
     ],
 )
 def test_the_verdict_goes_by_what_the_cells_did(lab, tmp_path, watch, ending, status, place):
@@ -163,8 +165,8 @@ def test_parameters_on_which_all_agree_stand_once(lab, tmp_path, monkeypatch):
 def in_place(request, **changes):
     """Put a completed run of the request in place, with some entries of its record changed."""
     record, _ = judged(request, seen((1, None), (3, None), (5, None)))
-    request.place.mkdir(parents=True, exist_ok=True)
-    (request.place / "run.json").write_text(json.dumps(vars(record) | changes))
+    request.report_dir.mkdir(parents=True, exist_ok=True)
+    (request.report_dir / "run.json").write_text(json.dumps(vars(record) | changes))
 
 
 def edit(lab, change):
@@ -380,8 +382,8 @@ def test_a_log_gets_a_line_for_slow_cells_only_and_time_left_from_the_last_good_
     progress = Progress(2, stream)
     progress.start(request)
     assert "no run before" in stream.getvalue()
-    request.place.mkdir()
-    (request.place / "run.json").write_text(json.dumps(vars(record)))
+    request.report_dir.mkdir()
+    (request.report_dir / "run.json").write_text(json.dumps(vars(record)))
     progress.start(request)
     assert "[2/2] 01_lab (smoke, 3 cells; about 2.0 s last time)" in stream.getvalue()
     for place, seconds in ((1, 0.1), (3, 60.0)):

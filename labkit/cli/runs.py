@@ -131,11 +131,11 @@ def run_labs(arguments: argparse.Namespace) -> int:
     from labkit.batch import run_all
 
     results = run_all(requests, jobs=arguments.jobs)
-    told = [tell(result, arguments) for result in results]
-    print(f"{sum(told)} of {len(results)} labs are complete.")
+    complete = [tell(result, arguments) for result in results]
+    print(f"{sum(complete)} of {len(results)} labs are complete.")
     page = results[0].report if len(results) == 1 else arguments.out / "index.html"
     print(f"Open {shortest(page)}")
-    return 0 if all(told) else 1
+    return 0 if all(complete) else 1
 
 
 def data_now() -> dict[str, str]:
@@ -156,10 +156,10 @@ def tell(result, arguments: argparse.Namespace) -> bool:
     request = result.request
     if not result.good:
         print(f"{request.lab.name}: {result.message or result.outcome}")
-        if arguments.no_faces and still_shown(request.place):
-            print(f"    an earlier report that shows people is still in {shortest(request.place)}")
+        if arguments.no_faces and still_shown(request.report_dir):
+            print(f"    an earlier report that shows people is still in {shortest(request.report_dir)}")
     elif arguments.publish:
-        if reasons := published.publish(request.place):
+        if reasons := published.publish(request.report_dir):
             print(f"{request.lab.name} is not published: {'; '.join(reasons)}")
             return False
         print(f"{request.lab.name} is published in {shortest(published.published_dir() / request.lab.name)}")

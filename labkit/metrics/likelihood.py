@@ -66,8 +66,8 @@ def elbo(
     parts = []
     for i in range(0, len(x), batch_size):
         batch = slice(i, i + batch_size)
-        told = () if labels is None else (labels[batch],)
-        parts.append(elbo_of_batch(encode, decode_logits, x[batch], told, nll, samples, noise))
+        y = () if labels is None else (labels[batch],)
+        parts.append(elbo_of_batch(encode, decode_logits, x[batch], y, nll, samples, noise))
     reconstruction, kl_per_dim, z_mean = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     per_image = reconstruction + kl_per_dim.sum(axis=1)
     return Elbo(
@@ -83,14 +83,14 @@ def elbo(
     )
 
 
-def elbo_of_batch(encode, decode_logits, x, told, nll, samples, noise):
+def elbo_of_batch(encode, decode_logits, x, y, nll, samples, noise):
     """Reconstruction (batch,), KL (batch, D) and posterior mean (batch, D) of one batch."""
-    z_mean, z_log_var = (keras.ops.convert_to_numpy(t).astype("float64") for t in encode(x, *told))
+    z_mean, z_log_var = (keras.ops.convert_to_numpy(t).astype("float64") for t in encode(x, *y))
     reconstruction = np.zeros(len(x))
     for _ in range(samples):
         epsilon = keras.ops.convert_to_numpy(keras.random.normal(z_mean.shape, seed=noise))
         z = (z_mean + np.exp(0.5 * z_log_var) * epsilon).astype("float32")
-        reconstruction += keras.ops.convert_to_numpy(nll(x, decode_logits(z, *told))) / samples
+        reconstruction += keras.ops.convert_to_numpy(nll(x, decode_logits(z, *y))) / samples
     kl = keras.ops.convert_to_numpy(kl_divergence_per_dim(z_mean, z_log_var))
     return reconstruction, kl, z_mean
 

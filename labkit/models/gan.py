@@ -145,7 +145,7 @@ class GAN(keras.Model):
         """One update of both networks from the same pass over images (batch, *image) and fakes."""
         with tf.GradientTape(persistent=True) as tape:
             x_fake = self.fakes(ops.shape(x_real)[0], training=True)
-            real, fake = self.judge(x_real, x_fake, training=True)
+            real, fake = self.discriminate(x_real, x_fake, training=True)
             d_loss = self.loss_of_discriminator(real, fake, x_real, x_fake, training=True)
             g_loss = self.loss_of_generator(fake)
         d_gradients = tape.gradient(d_loss, self.discriminator.trainable_variables)
@@ -161,10 +161,10 @@ class GAN(keras.Model):
 
     def discriminator_loss(self, x_real, x_fake, training):
         """Mean loss of the discriminator on images in [-1, 1], the penalty included."""
-        real, fake = self.judge(x_real, x_fake, training)
+        real, fake = self.discriminate(x_real, x_fake, training)
         return self.loss_of_discriminator(real, fake, x_real, x_fake, training)
 
-    def judge(self, x_real, x_fake, training):
+    def discriminate(self, x_real, x_fake, training):
         """The discriminator's outputs for real and for fake images, (batch, 1) each.
 
         In one pass, unless something in it looks at a whole batch, as batch normalisation does:

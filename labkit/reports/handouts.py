@@ -101,15 +101,15 @@ def checklist(notebook, lab: str, judged: Iterable[Judged] = ()) -> tuple[list[C
     for requirement in mine:
         cells = tagged.get(requirement.id, [])
         bearing = tuple(claim for claim in judged if requirement.id in claim.claim.answers)
-        told, own = answer_of(cells), original.get(requirement.id, "")
+        shown, own = answer_of(cells), original.get(requirement.id, "")
         checks.append(
             Check(
                 requirement,
                 state(cells, bearing, asked=bool(own)),
                 places.get(requirement.id, {}),
                 bearing,
-                told,
-                differs=bool(own) and plain(told) != plain(own),
+                shown,
+                differs=bool(own) and plain(shown) != plain(own),
             )
         )
     return checks, warnings
@@ -145,7 +145,7 @@ def own_answers(lab: str) -> dict[str, str]:
     for cell in read(path).cells:
         for name in requirement_ids(cell):
             tagged.setdefault(name, []).append(cell)
-    return {name: told for name, cells in tagged.items() if (told := answer_of(cells))}
+    return {name: answer for name, cells in tagged.items() if (answer := answer_of(cells))}
 
 
 def plain(answer: str) -> str:

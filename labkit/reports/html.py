@@ -265,8 +265,8 @@ def question(text: str) -> str:
 
 def roads(training: list[dict[str, Any]]) -> list[str]:
     """How models were trained, each way once; what differs between models stands in run.json."""
-    told = [str(fact.get("road", "")).partition(":")[0] for fact in training if isinstance(fact, dict)]
-    return [f"{road} ({told.count(road)} kinds of runs)" for road in dict.fromkeys(told)]
+    roads = [str(fact.get("road", "")).partition(":")[0] for fact in training if isinstance(fact, dict)]
+    return [f"{road} ({roads.count(road)} kinds of runs)" for road in dict.fromkeys(roads)]
 
 
 def page_frame() -> dict[str, Any]:

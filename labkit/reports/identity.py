@@ -66,14 +66,14 @@ def identity_of(profile: str, parameters: Mapping[str, Any], code: str) -> Ident
 
 def recorded_identity(record: Mapping[str, Any]) -> Identity:
     """The identity in a run.json; what an older record does not hold is empty, and so differs."""
-    told = record.get("versions") if isinstance(record.get("versions"), dict) else {}
+    stored = record.get("versions") if isinstance(record.get("versions"), dict) else {}
     parameters = record.get("parameters") if isinstance(record.get("parameters"), dict) else {}
     return Identity(
         str(record.get("profile")),
         parameters,
         str(record.get("code_digest", "")),
         str(record.get("labkit_digest", "")),
-        {name: told.get(name) for name in RESULTS_DEPEND_ON},
+        {name: stored.get(name) for name in RESULTS_DEPEND_ON},
     )
 
 
@@ -86,8 +86,8 @@ def data_differences(record: Mapping[str, Any], now: Mapping[str, str]) -> list[
 
 def code_digest(cells: Iterable) -> str:
     """SHA-256 of what code cells do: their syntax without comments, and tags that change the run."""
-    told = [[meaning(c.source), sorted(EXECUTION_TAGS & set(tags(c)))] for c in cells if is_run(c)]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    executed = [[meaning(c.source), sorted(EXECUTION_TAGS & set(tags(c)))] for c in cells if is_run(c)]
+    return hashlib.sha256(json.dumps(executed).encode()).hexdigest()
 
 
 def meaning(source: str) -> str:

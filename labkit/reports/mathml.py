@@ -59,11 +59,11 @@ def styled(match: re.Match) -> str:
     style, letter = match[1].replace("-", " ").upper(), html.unescape(match[2])
     style = style.replace("DOUBLE STRUCK", "DOUBLE-STRUCK")
     # "GREEK SMALL LETTER MU" in bold is "MATHEMATICAL BOLD SMALL MU"; some are older: "SCRIPT CAPITAL L".
-    told = re.match(r"(?:LATIN|GREEK) (CAPITAL|SMALL) LETTER (\w+)$", unicodedata.name(letter[0], ""))
+    named = re.match(r"(?:LATIN|GREEK) (CAPITAL|SMALL) LETTER (\w+)$", unicodedata.name(letter[0], ""))
     for start in ("MATHEMATICAL ", ""):
-        if told and len(letter) == 1:
+        if named and len(letter) == 1:
             try:
-                return f"<mi>{unicodedata.lookup(f'{start}{style} {told[1]} {told[2]}')}</mi>"
+                return f"<mi>{unicodedata.lookup(f'{start}{style} {named[1]} {named[2]}')}</mi>"
             except KeyError:
                 continue
     return match[0]

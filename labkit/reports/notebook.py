@@ -89,7 +89,7 @@ def read(path: Path):
     return nbformat.v4.upgrade(nbformat.read(path, as_version=4))
 
 
-def mend(notebook, record, clean: Callable[[str], str]):
+def apply_record(notebook, record, clean: Callable[[str], str]):
     """Make an executed notebook agree with the run's record, in place.
 
     Papermill marks cells that never ran as completed and leaves its paths behind: its
@@ -99,10 +99,10 @@ def mend(notebook, record, clean: Callable[[str], str]):
     notebook.cells = [cell for cell in notebook.cells if MARKER not in tags(cell)]
     notebook.metadata.pop("papermill", None)
     notebook.metadata["labkit"] = {"status": record.status, "profile": record.profile, "start": record.start}
-    told = {cell["index"]: cell for cell in record.cells}
+    entries = {cell["index"]: cell for cell in record.cells}
     for index, cell in numbered(notebook):
-        if index in told:
-            mend_cell(cell, told[index], record)
+        if index in entries:
+            apply_to_cell(cell, entries[index], record)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         if cell.cell_type == "code":
@@ -118,14 +118,14 @@ def numbered(notebook) -> Iterator[tuple[int, Any]]:
     return enumerate(own)
 
 
-def mend_cell(cell, told: dict[str, Any], record) -> None:
+def apply_to_cell(cell, entry: dict[str, Any], record) -> None:
     """Write into one cell whether it ran, and why not if it did not."""
-    cell.metadata["labkit"] = {"status": told["status"], "seconds": told["seconds"]}
-    if told["status"] == "not run":
+    cell.metadata["labkit"] = {"status": entry["status"], "seconds": entry["seconds"]}
+    if entry["status"] == "not run":
         note = f"This cell did not run: the run {record.ending()}.\n"
         cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text=note)]
         cell.execution_count = None
-    elif told["status"] != "ran" and record.error and not has_error(cell):
+    elif entry["status"] != "ran" and record.error and not has_error(cell):
         error = {name: record.error[name] for name in ("ename", "evalue", "traceback")}
         cell.outputs.append(nbformat.v4.new_output("error", **error))
 

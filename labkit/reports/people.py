@@ -27,7 +27,7 @@ PICTURES = re.compile(
 )
 
 
-def told(data: Iterable[dict[str, Any]], no_faces: bool) -> dict[str, Any]:
+def facts(data: Iterable[dict[str, Any]], no_faces: bool) -> dict[str, Any]:
     """The record's entries on data and people: `people` is "" if the data show none, SHOWN or LEFT_OUT.
 
     Where they are left out the data's notes say so.
@@ -41,9 +41,9 @@ def told(data: Iterable[dict[str, Any]], no_faces: bool) -> dict[str, Any]:
     return {"data": notes, "people": LEFT_OUT}
 
 
-def still_shown(place: Path) -> bool:
-    """Whether the report in `place` shows people, as an earlier one does that a failed run left there."""
-    return (read_json(place / "run.json") or {}).get("people") == SHOWN
+def still_shown(report_dir: Path) -> bool:
+    """Whether the report in `report_dir` shows people, as an earlier one does that a failed run left there."""
+    return (read_json(report_dir / "run.json") or {}).get("people") == SHOWN
 
 
 def leave_out(notebook) -> None:

@@ -55,9 +55,9 @@ def resident_bytes(process: psutil.Process) -> int:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a worker ended: told to ("timed_out", "killed") or of itself (None)."""
+    """How a worker ended: stopped for a reason ("timed_out", "killed") or of itself (None)."""
 
-    told: str | None
+    stopped_for: str | None
     returncode: int
     peak_memory_mb: int
     seconds: float
@@ -91,30 +91,30 @@ def supervise(
     tree = ProcessTree(worker.pid)
     try:
         tell(worker, json.dumps(job))
-        told = follow(worker, tree, begun + timeout, stop, on_event)
+        reason = relay_events(worker, tree, begun + timeout, stop, on_event)
     finally:
         tree.kill()
         returncode = worker.wait()
         worker.stdin.close()
         worker.stdout.close()
-    return Ending(told, returncode, round(tree.peak / 2**20), round(time.monotonic() - begun, 1))
+    return Ending(reason, returncode, round(tree.peak / 2**20), round(time.monotonic() - begun, 1))
 
 
-def follow(worker, tree, deadline: float, stop: threading.Event, on_event) -> str | None:
-    """Hand on the worker's events until it ends; return why it was told to end, if it was."""
+def relay_events(worker, tree, deadline: float, stop: threading.Event, on_event) -> str | None:
+    """Hand on the worker's events until it ends; return the reason to stop it, if there was one."""
     lines = lines_of(worker.stdout)
-    told, last_call = None, float("inf")
+    reason, last_call = None, float("inf")
     while True:
         try:
             line = lines.get(timeout=SAMPLE_SECONDS)
         except queue.Empty:
             line = '{"event": "tick"}'
         if line is None:
-            return told
+            return reason
         on_event(json.loads(line))
         tree.sample()
-        if told is None and (stop.is_set() or time.monotonic() > deadline):
-            told = "killed" if stop.is_set() else "timed_out"
+        if reason is None and (stop.is_set() or time.monotonic() > deadline):
+            reason = "killed" if stop.is_set() else "timed_out"
             last_call = time.monotonic() + SECONDS_TO_SAVE
             tell(worker, "end")
         if time.monotonic() > last_call:

@@ -77,7 +77,7 @@ class RunProgress:
         self.done: set[int] = set()
         self.current = None
         self.current_begun = self.begun
-        last = read_json(request.place / "run.json") or {}
+        last = read_json(request.report_dir / "run.json") or {}
         usable = last.get("status") == "completed" and last.get("profile") == request.profile
         self.total = last.get("seconds") if usable else None
         cells = [c for c in last.get("cells", []) if isinstance(c, dict)] if usable else []

@@ -58,18 +58,18 @@ def refusals(record: RunRecord) -> list[str]:
     return found
 
 
-def publish(place: Path) -> list[str]:
-    """Put the run in `place` into the published set, or return why it is refused.
+def publish(report_dir: Path) -> list[str]:
+    """Put the run in `report_dir` into the published set, or return why it is refused.
 
     Raises OSError where it cannot be written; the published run is then untouched.
     """
-    record = read_left(place).record
+    record = read_left(report_dir).record
     if reasons := refusals(record):
         return reasons
     out = published_dir()
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as staging:
         new, old = Path(staging) / "new", Path(staging) / "old"
-        shutil.copytree(place, new, ignore=shutil.ignore_patterns("failed", ".*"))
+        shutil.copytree(report_dir, new, ignore=shutil.ignore_patterns("failed", ".*"))
         target = out / record.lab
         if target.exists():
             target.rename(old)

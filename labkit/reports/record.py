@@ -70,7 +70,7 @@ class RunRecord:
         return RunRecord(**clean_texts(asdict(self), lambda text: clean(without_colours(text))))
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> RunRecord:
+    def from_json(cls, stored: dict[str, Any]) -> RunRecord:
         """The record in a run.json, of this or an earlier edition.
 
         Raises ValueError, naming the entry, where one is missing or of another kind.
@@ -78,10 +78,10 @@ class RunRecord:
         entries = {entry.name: entry for entry in fields(cls)}
         for name, kind in KINDS.items():
             optional = (entries[name].default, entries[name].default_factory) != (MISSING, MISSING)
-            value = told.get(name, kind() if optional else None)
+            value = stored.get(name, kind() if optional else None)
             if not isinstance(value, kind):
                 raise ValueError(f"run.json: {name!r} is {value!r}; a {kind.__name__} was expected")
-        return cls(**{name: value for name, value in told.items() if name in entries})
+        return cls(**{name: value for name, value in stored.items() if name in entries})
 
     def ending(self) -> str:
         """How a run that is not complete ended, to stand after "the run"."""

@@ -34,10 +34,10 @@ class RenderError(ValueError):
 
 @dataclass(frozen=True)
 class Left:
-    """What a run left in its folder; `told` is its run.json as it stands there."""
+    """What a run left in its folder; `run_json` is that file as it stands there."""
 
     record: RunRecord
-    told: dict[str, Any]
+    run_json: dict[str, Any]
     metrics: dict[str, Any]
     notebook: nbformat.NotebookNode
 
@@ -66,7 +66,7 @@ def render(source: Path, target: Path, out: Path, lab: Lab | None) -> Path:
         "report.html": page.encode(),
         "report.ipynb": nbformat.writes(executed).encode(),
         "metrics.json": to_json(left.metrics).encode(),
-        "run.json": to_json(left.told | {"title": record.title}).encode(),
+        "run.json": to_json(left.run_json | {"title": record.title}).encode(),
     }
     write_report(files, figures(executed), target)
     return target / "report.html"
@@ -74,13 +74,13 @@ def render(source: Path, target: Path, out: Path, lab: Lab | None) -> Path:
 
 def read_left(folder: Path) -> Left:
     """Read what a run left. Raises RenderError, naming the file, where that is not whole."""
-    told = read_json(folder / "run.json")
-    if told is None:
+    run_json = read_json(folder / "run.json")
+    if run_json is None:
         raise RenderError(f"{folder.name} holds no run: it has no readable run.json")
     try:
-        record = RunRecord.from_json(told)
+        record = RunRecord.from_json(run_json)
         metrics = read_metrics(folder / "metrics.json")
-        return Left(record, told, metrics, notebooks.read(folder / "report.ipynb"))
+        return Left(record, run_json, metrics, notebooks.read(folder / "report.ipynb"))
     except (OSError, ValueError, TypeError, AttributeError, MetricsError, nbformat.ValidationError) as error:
         raise RenderError(f"the run in {folder.name} cannot be read: {error}") from error
 
@@ -108,8 +108,8 @@ def with_put_in(cells: list, put_in: list) -> list:
     """The cells with those that a run puts in: a banner first, its parameters after the declared ones."""
     banner = [cell for cell in put_in if BANNER in tags(cell)]
     injected = [cell for cell in put_in if INJECTED in tags(cell)]
-    place = next((i for i, cell in enumerate(cells) if "parameters" in tags(cell)), -1) + 1
-    return [*banner, *cells[:place], *injected, *cells[place:]]
+    start = next((i for i, cell in enumerate(cells) if "parameters" in tags(cell)), -1) + 1
+    return [*banner, *cells[:start], *injected, *cells[start:]]
 
 
 def renumbered(record: RunRecord, notebook) -> RunRecord:

@@ -69,7 +69,7 @@ class Request:
         return self.work / ".runner" / "unfinished.json"
 
     @property
-    def place(self) -> Path:
+    def report_dir(self) -> Path:
         """Where the results are put."""
         return self.out / self.lab.name
 
@@ -142,7 +142,7 @@ def as_json(value: Any) -> Any:
 
 def planned(request: Request) -> Plan:
     """What to make of the run in place and of unfinished ones."""
-    last = read_json(request.place / "run.json") or {}
+    last = read_json(request.report_dir / "run.json") or {}
     reasons = differences(request, last)
     if not reasons:
         return Plan("skip", "a completed run like this is in place")

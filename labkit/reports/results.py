@@ -12,7 +12,7 @@ import nbformat
 
 from labkit.reports import html, index, people
 from labkit.reports.files import read_json, to_json
-from labkit.reports.notebook import figures, mend
+from labkit.reports.notebook import figures, apply_record
 from labkit.reports.record import RunRecord
 from labkit.reports.texts import clean_texts, path_cleaner
 from labkit.reports.ways import neighbours
@@ -20,28 +20,28 @@ from labkit.reports.ways import neighbours
 FAILED = "failed"
 
 
-def is_good(place: Path) -> bool:
-    """Whether a completed run's results are in `place`."""
-    return (read_json(place / "run.json") or {}).get("status") == "completed"
+def is_good(report_dir: Path) -> bool:
+    """Whether a completed run's results are in `report_dir`."""
+    return (read_json(report_dir / "run.json") or {}).get("status") == "completed"
 
 
 def put_results(
-    record: RunRecord, metrics: dict[str, Any], notebook, place: Path, out: Path, *, keep: bool
+    record: RunRecord, metrics: dict[str, Any], notebook, report_dir: Path, out: Path, *, keep: bool
 ) -> RunRecord:
-    """Make the report and put all results into `place`; return the record as written.
+    """Make the report and put all results into `report_dir`; return the record as written.
 
-    With `keep`, for there was a completed run in `place` before this one, a run that is not
+    With `keep`, for there was a completed run in `report_dir` before this one, a run that is not
     complete goes to ``failed/`` inside it; a completed run removes ``failed/``. A report
     that cannot be made is a failed run with a page that says so. Raises OSError if
     something cannot be written; what was in place is then untouched.
     """
     clean = path_cleaner(out)
-    target = place / FAILED if keep and record.status != "completed" else place
+    target = report_dir / FAILED if keep and record.status != "completed" else report_dir
     ways = neighbours(record.lab, target, out)
     record = record.cleaned(clean)
     metrics = clean_texts(metrics, clean)
     try:
-        notebook = mend(notebook, record, clean)
+        notebook = apply_record(notebook, record, clean)
         if record.people == people.LEFT_OUT:
             people.leave_out(notebook)
         page, warnings = html.render(notebook, record, metrics, ways)
@@ -51,8 +51,8 @@ def put_results(
         record = without_report(record, error)
         files, pictures = report_files(record, {}, nbformat.v4.new_notebook(), html.render_bare(record, ways)), {}
     write_report(files, pictures, target)
-    if record.status == "completed" and (place / FAILED).exists():
-        shutil.rmtree(place / FAILED)
+    if record.status == "completed" and (report_dir / FAILED).exists():
+        shutil.rmtree(report_dir / FAILED)
     index.rebuild(out)
     return record
 
@@ -67,13 +67,13 @@ def report_files(record: RunRecord, metrics: dict[str, Any], notebook, page: str
     }
 
 
-def without_report(record: RunRecord, error: Exception) -> RunRecord:
+def without_report(record: RunRecord, problem: Exception) -> RunRecord:
     """The record of a run whose report could not be made."""
-    why = f"the report could not be made: {type(error).__name__}: {error}"
+    why = f"the report could not be made: {type(problem).__name__}: {problem}"
     if record.status != "completed":
         return replace(record, warnings=[*record.warnings, why])
-    told = {"ename": "ReportError", "evalue": why, "traceback": []}
-    return replace(record, status="failed", error=told)
+    error = {"ename": "ReportError", "evalue": why, "traceback": []}
+    return replace(record, status="failed", error=error)
 
 
 def write_report(files: dict[str, bytes], pictures: dict[str, bytes], target: Path) -> None:

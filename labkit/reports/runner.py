@@ -24,7 +24,7 @@ from labkit.reports.process import supervise
 from labkit.reports.results import is_good, put_results
 from labkit.reports.record import RunRecord, git_state
 from labkit.reports.request import Request, as_json
-from labkit.reports.verdict import Watch, judge
+from labkit.reports.verdict import Watch, build_record
 
 
 def run(
@@ -41,7 +41,7 @@ def run(
     with filelock.FileLock(request.works.with_suffix(".lock"), timeout=0):
         start, git = datetime.now(UTC).isoformat(timespec="seconds"), git_state()
         clear(request, start)
-        keep = is_good(request.place)  # as it was before a cell could write there
+        keep = is_good(request.report_dir)  # as it was before a cell could write there
         watch = Watch()
         ending = supervise(
             job(request),
@@ -51,8 +51,8 @@ def run(
             stop=stop or threading.Event(),
             on_event=lambda event: (watch(event), on_event(event)),
         )
-        record, metrics = judge(request, watch, ending, start, git)
-        record = put_results(record, metrics, executed(request), request.place, request.out, keep=keep)
+        record, metrics = build_record(request, watch, ending, start, git)
+        record = put_results(record, metrics, executed(request), request.report_dir, request.out, keep=keep)
         if record.status == "completed":
             request.unfinished.unlink(missing_ok=True)
             remove_replaced(request)

@@ -16,7 +16,7 @@ from labkit.reports.request import Request
 
 @dataclass
 class Watch:
-    """What the worker's events told so far."""
+    """What the worker's events have said so far."""
 
     ends: dict[int, dict[str, Any]] = field(default_factory=dict)
     running: int | None = None
@@ -33,14 +33,14 @@ class Watch:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a run ended: its status, the error if there was one, the place of the failing cell."""
+    """How a run ended: its status, the error if there was one, the index of the failing cell."""
 
     status: str
     error: dict[str, Any] | None = None
-    place: int | None = None
+    cell_index: int | None = None
 
 
-def judge(
+def build_record(
     request: Request, watch: Watch, ending: Ending, start: str, git: dict[str, Any] | None
 ) -> tuple[RunRecord, dict[str, Any]]:
     """Make the record from what was seen, and read the figures that the notebook saved."""
@@ -53,10 +53,10 @@ def judge(
             verdict = Verdict("failed", failure("MetricsError", str(problem)))
         else:
             warnings.append(str(problem))
-    told = facts_as_told(request)
-    if told["claims"]:
-        metrics["claims"] = {claim["id"]: {**claim, "id": None} for claim in told["claims"]}
-    if told["parameters_in_notebook"] is not None:
+    facts = read_run_facts(request)
+    if facts["claims"]:
+        metrics["claims"] = {claim["id"]: {**claim, "id": None} for claim in facts["claims"]}
+    if facts["parameters_in_notebook"] is not None:
         warnings.append("The notebook resolved its parameters to other values than the runner.")
     record = RunRecord(
         lab=request.lab.of,
@@ -64,7 +64,7 @@ def judge(
         title=request.lab.title,
         profile=request.profile,
         **cells_as_seen(request, watch, verdict),
-        **told,
+        **facts,
         start=start,
         seconds=ending.seconds,
         peak_memory_mb=ending.peak_memory_mb,
@@ -79,17 +79,17 @@ def judge(
     return record, metrics
 
 
-def facts_as_told(request: Request) -> dict[str, Any]:
+def read_run_facts(request: Request) -> dict[str, Any]:
     """The record's entries on what the kernel noted: parameters, data, devices, resumed trainings."""
     facts = records.read_facts(request.work / "facts.jsonl")
     claims = {str(fact.get("id")): fact for fact in records.facts_of(facts, "claim")}
     parameters = dict(request.parameters)
-    told = [fact.get("parameters") for fact in records.facts_of(facts, "config")]
+    resolved = [fact.get("parameters") for fact in records.facts_of(facts, "config")]
     return {
         "parameters": parameters,
-        "parameters_in_notebook": next((other for other in told if differ(other, parameters)), None),
+        "parameters_in_notebook": next((other for other in resolved if differ(other, parameters)), None),
         "seed": parameters.get("seed"),
-        **people.told(records.facts_of(facts, "data"), request.no_faces),
+        **people.facts(records.facts_of(facts, "data"), request.no_faces),
         "accelerator": records.accelerator(facts),
         "resumed": records.resumed(facts),
         "training": records.facts_of(facts, "training"),
@@ -97,30 +97,30 @@ def facts_as_told(request: Request) -> dict[str, Any]:
     }
 
 
-def differ(told: Any, parameters: dict[str, Any]) -> bool:
+def differ(resolved: Any, parameters: dict[str, Any]) -> bool:
     """Whether a notebook's resolved parameters contradict the runner's."""
-    if not isinstance(told, dict):
+    if not isinstance(resolved, dict):
         return True
-    return any(parameters[name] != value for name, value in told.items() if name in parameters)
+    return any(parameters[name] != value for name, value in resolved.items() if name in parameters)
 
 
 def verdict_on(request: Request, watch: Watch, ending: Ending) -> Verdict:
     """Judge by the events of the cells first, then by how the worker ended."""
-    raised = {place: end["error"] for place, end in watch.ends.items() if end["error"]}
-    place = next(iter(raised), watch.running)
+    raised = {index: end["error"] for index, end in watch.ends.items() if end["error"]}
+    cell_index = next(iter(raised), watch.running)
     sound = watch.finished and not watch.finished["error"] and not raised
-    if ending.told == "timed_out" and not sound:
+    if ending.stopped_for == "timed_out" and not sound:
         why = f"the run took longer than its limit of {request.timeout:g} s"
-        return Verdict("timed_out", failure("Timeout", why), place)
-    if ending.told == "killed" and not sound:
-        return Verdict("killed", failure("Interrupted", "the run was interrupted (Ctrl-C or SIGTERM)"), place)
-    if error := raised.get(place) or (watch.finished or {}).get("error"):
-        return Verdict(error["status"], failure(error["ename"], error["evalue"], error["traceback"]), place)
+        return Verdict("timed_out", failure("Timeout", why), cell_index)
+    if ending.stopped_for == "killed" and not sound:
+        return Verdict("killed", failure("Interrupted", "the run was interrupted (Ctrl-C or SIGTERM)"), cell_index)
+    if error := raised.get(cell_index) or (watch.finished or {}).get("error"):
+        return Verdict(error["status"], failure(error["ename"], error["evalue"], error["traceback"]), cell_index)
     if watch.finished is None:
         code = ending.returncode
         how = f"signal {-code}" if code < 0 else f"exit status {code}"
         why = f"the process that ran the notebook ended by {how}"
-        return Verdict("killed", failure("WorkerDied", why), place)
+        return Verdict("killed", failure("WorkerDied", why), cell_index)
     missing = [cell for cell in request.cells if cell.index not in watch.ends]
     if missing:
         why = f"{len(missing)} cells did not run"
@@ -135,8 +135,8 @@ def failure(ename: str, evalue: str, traceback: list[str] | None = None) -> dict
 
 def cells_as_seen(request: Request, watch: Watch, verdict: Verdict) -> dict[str, Any]:
     """The record's entries on status, error and cells."""
-    cells = [cell_entry(cell, watch, verdict.place) for cell in request.cells]
-    at = next((cell for cell in request.cells if cell.index == verdict.place), None)
+    cells = [cell_entry(cell, watch, verdict.cell_index) for cell in request.cells]
+    at = next((cell for cell in request.cells if cell.index == verdict.cell_index), None)
     return {
         "status": verdict.status,
         "error": verdict.error,

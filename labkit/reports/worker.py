@@ -91,9 +91,9 @@ def describe(error: Exception, cell=None, kernel=None) -> dict[str, Any]:
         return {"status": "timed_out", "ename": "CellTimeoutError", "evalue": evalue, "traceback": []}
     if isinstance(error, DeadKernelError):
         return describe_dead_kernel(kernel)
-    told = [o for o in cell.outputs if o.output_type == "error"] if cell is not None else []
-    if isinstance(error, CellExecutionError) and told:
-        return {"status": "failed", **{name: told[-1][name] for name in ("ename", "evalue", "traceback")}}
+    errors = [o for o in cell.outputs if o.output_type == "error"] if cell is not None else []
+    if isinstance(error, CellExecutionError) and errors:
+        return {"status": "failed", **{name: errors[-1][name] for name in ("ename", "evalue", "traceback")}}
     return {"status": "failed", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
 
 
@@ -110,28 +110,29 @@ def describe_dead_kernel(kernel) -> dict[str, Any]:
     return {"status": status, "ename": "DeadKernelError", "evalue": evalue, "traceback": []}
 
 
-class TellingEngine(Engine):
-    """Papermill engine whose client is `Client`."""
+def engine_for(emit: Emitter) -> type[Engine]:
+    """A papermill engine whose client reports each cell to `emit`."""
 
-    emit: Emitter
+    class ReportingEngine(Engine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, cell_timeout=None, start_timeout=60, **options):
+            client = Client(
+                nb_man,
+                emit,
+                kernel_name=kernel_name,
+                timeout=cell_timeout,
+                startup_timeout=start_timeout,
+                iopub_timeout=60,
+                coalesce_streams=True,
+            )
+            return client.execute()
 
-    @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, cell_timeout=None, start_timeout=60, **options):
-        client = Client(
-            nb_man,
-            cls.emit,
-            kernel_name=kernel_name,
-            timeout=cell_timeout,
-            startup_timeout=start_timeout,
-            iopub_timeout=60,
-            coalesce_streams=True,
-        )
-        return client.execute()
+    return ReportingEngine
 
 
-def execute(job: dict[str, Any]) -> dict[str, Any] | None:
-    """Execute the job's notebook; return the error that no cell told of, if there was one."""
-    papermill_engines.register("labkit", TellingEngine)
+def execute(job: dict[str, Any], emit: Emitter) -> dict[str, Any] | None:
+    """Execute the job's notebook; return the error that no cell reported, if there was one."""
+    papermill_engines.register("labkit", engine_for(emit))
     try:
         papermill.execute_notebook(
             job["notebook"],
@@ -146,13 +147,13 @@ def execute(job: dict[str, Any]) -> dict[str, Any] | None:
             cell_timeout=job["cell_timeout"],
         )
     except PapermillExecutionError:
-        return None  # the cell's own event told of it, or its tag allows it to raise
+        return None  # the cell's own event reported it, or its tag allows it to raise
     except Exception as error:  # whatever it is, the parent has to hear of it
         return describe(error)
     return None
 
 
-def end_when_told() -> None:
+def end_on_request() -> None:
     """Wait for a second line or the end of standard input, then end the kernel, then this process.
 
     The kernel goes first and several times over, since one may just be starting; papermill
@@ -180,12 +181,12 @@ def adopt_orphans() -> None:
 
 
 def main() -> None:
-    """Read the job, execute it and tell how it ended."""
-    emit = TellingEngine.emit = Emitter(take_standard_output())
+    """Read the job, execute it and report how it ended."""
+    emit = Emitter(take_standard_output())
     job = json.loads(sys.stdin.readline())
-    threading.Thread(target=end_when_told, daemon=True).start()
+    threading.Thread(target=end_on_request, daemon=True).start()
     adopt_orphans()
-    error = execute(job)
+    error = execute(job, emit)
     kill_descendants()
     emit("finished", error=error)
 
