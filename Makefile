@@ -15,18 +15,29 @@ TESTS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
 
 .PHONY: help reports lint test check lab numbers outputs wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile
 
+# Reports need the package alone, tests its tools too. Python compiles what is imported when it is
+# first imported: faster than to compile all of TensorFlow here.
+define SET_UP
+@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "labkit needs Python 3.11, 3.12 or 3.13; %s is %d.%d. Try: make PYTHON=python3.12 ..." % (sys.executable, *v))'
+@echo "Setting up $(VENV) (once; TensorFlow is large, this takes a few minutes) ..."
+@$(PYTHON) -m venv $(VENV)
+@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.$(1)'
+endef
+
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "labkit needs Python 3.11, 3.12 or 3.13; %s is %d.%d. Try: make PYTHON=python3.12 ..." % (sys.executable, *v))'
-	@echo "Setting up $(VENV) (once; TensorFlow is large, this takes a few minutes) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(call SET_UP,)
 	@touch $@
+
+$(READY_DEV): pyproject.toml constraints.txt
+	$(call SET_UP,[dev])
+	@touch $(READY) $@
 
 reports: $(READY)
 	@$(BIN)/labkit run $(LABS) --profile $(PROFILE) --jobs $(JOBS)
@@ -34,7 +45,7 @@ reports: $(READY)
 # Two processes; what is in one file stays in one of them, a notebook's cells above all.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
-lint: $(READY)
+lint: $(READY_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -51,10 +62,10 @@ lab: $(READY)
 numbers: $(READY)
 	@$(BIN)/python scripts/renew_numbers.py
 
-outputs: $(READY)
+outputs: $(READY_DEV)
 	$(BIN)/python scripts/store_outputs.py
 
-wheel: $(READY)
+wheel: $(READY_DEV)
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@ls dist/labkit-*.whl
 

@@ -38,7 +38,6 @@ CONTESTANTS = {
     ],
     "conv_vae": [
         ("labkit_fit", "labkit"), ("labkit_fit", "keras"), ("pytorch", "torch"), ("pytorch", "torch-bf16"),
-        ("jax_scan", "jax"),
     ],
     "ck_vae": [
         ("labkit_fit", "labkit"), ("labkit_fit", "keras"), ("pytorch", "torch"), ("pytorch", "torch-bf16"),

@@ -1,10 +1,6 @@
 """Renew the pinned numbers in the notebooks' Markdown and in README.md.
 
-<<<<<<<< HEAD:scripts/renew_numbers.py
     python scripts/renew_numbers.py [--reports DIR] [--check]
-========
-    python scripts/renew_numbers.py [--reports DIR] [--check]
->>>>>>>> order:scripts/renew_numbers.py
 
 The numbers come from reports/NN_name/metrics.json (see labkit/reports/pins.py), or from the
 runs in another folder. With --check nothing is written, and the exit status is 1 where a

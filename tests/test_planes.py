@@ -41,9 +41,9 @@ def test_posterior_and_gaussian_are_both_within_the_panel():
     assert ellipse.center[0] == -1.0 and ellipse.width == pytest.approx(0.4)  # 2 standard deviations each way
 
 
-def test_seed_lines_go_through_the_medians_and_show_every_seed():
+def test_lines_go_through_the_medians_and_show_every_seed():
     values = np.array([[1.0, 5.0], [2.0, 4.0], [9.0, 6.0]])
-    fig = plots.seed_lines((1, 2), {"loss": values}, xlabel="D", log2=True)
+    fig = plots.lines((1, 2), {"loss": values}, xlabel="D", log2=True)
     line, *dots = fig.axes[0].get_lines()
     assert list(line.get_ydata()) == [2.0, 5.0]
     assert sorted(float(y) for dot in dots for y in dot.get_ydata()) == sorted(values.ravel())

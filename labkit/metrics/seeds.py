@@ -111,7 +111,7 @@ def spread_table(first, rows) -> Table:
 
 
 def by_seed(rows, *names) -> dict[str, np.ndarray]:
-    """Heading → values, shape (seeds, rows), of the named spreads: what `plots.seed_lines` draws."""
+    """Heading → values, shape (seeds, rows), of the named spreads: what `plots.lines` draws."""
     return {
         HEADINGS.get(name, name): np.transpose([row[name]["seeds"] for row in rows.values()])
         for name in names

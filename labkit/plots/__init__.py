@@ -9,7 +9,6 @@ from labkit.plots.images import check_images, image_grid, image_rows, tile
 from labkit.plots.latents import kl_per_dim, latent_planes, manifold
 from labkit.plots.planes import posteriors, scaled_planes
 from labkit.plots.samples import class_shares, distances
-from labkit.plots.seeds import seed_lines
 from labkit.plots.shapes import tensor_path
 from labkit.plots.style import LINES, LabFigure
 
@@ -29,7 +28,6 @@ __all__ = [
     "paired_history",
     "posteriors",
     "scaled_planes",
-    "seed_lines",
     "tensor_path",
     "tile",
 ]

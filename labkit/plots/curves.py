@@ -98,15 +98,19 @@ def place_legend(fig, axes):
 
 
 @styled
-def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, log="", name="lines"):
-    """One line a series over a shared axis, with a marker at each measured point.
+def lines(
+    x, series, *, xlabel, ylabel="nats per image", title="", panels=None, log2=False, log="", name="lines"
+):
+    """One line a series over a shared axis; of several seeds the medians, and every seed as a dot.
 
     Args:
-        x: values of the axis, shape (n,). series: dict of label → n values.
+        x: values of the axis, shape (n,).
+        series: dict of label → values, shape (n,), or (seeds, n).
         panels: labels to draw together, a tuple a panel; None draws all in one.
         log2: a logarithmic horizontal axis with a tick at every value.
         log: which other axes are logarithmic: "y", "xy" or none.
     """
+    series = {label: np.atleast_2d(np.asarray(values, "float64")) for label, values in series.items()}
     panels = panels or [tuple(series)]
     fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
     looks = dict(zip(series, zip(LINES, "osD^vP", strict=True), strict=False))
@@ -114,24 +118,37 @@ def lines(x, series, *, xlabel, ylabel, title="", panels=None, log2=False, log="
     for axes, labels in zip(every, panels, strict=True):
         for label in labels:
             colour, marker = looks[label]
-            axes.plot(x, series[label], color=colour, marker=marker, label=label)
+            axes.plot(x, np.median(series[label], axis=0), color=colour, marker=marker, label=label)
+            axes.plot(x, series[label].T, ls="", color=colour, marker=marker, markersize=4, alpha=0.5)
         axes.set_ylabel(ylabel)
         axes.legend()
         if "y" in log:
             axes.set_yscale("log")
-        if "x" in log:
-            axes.set_xscale("log")
-    if "x" not in log and all(float(v).is_integer() for v in x):
-        every[-1].xaxis.get_major_locator().set_params(integer=True)  # no epoch 1.25
-    if log2:
-        every[-1].set_xscale("symlog", base=2, linthresh=min(v for v in x if v > 0))
-        every[-1].set_xticks(x, [f"{v:g}" for v in x])
-        every[-1].minorticks_off()
     every[0].set_title(title)
     every[-1].set_xlabel(xlabel)
-    ranges = [f"{label} from {v[0]:.4g} to {v[-1]:.4g}" for label, v in series.items()]
-    fig.alt = f"{title or ylabel} against {xlabel} from {x[0]:g} to {x[-1]:g}: " + "; ".join(ranges) + "."
+    scale_axis(every[-1], x, log2, "x" in log)
+    ranges = "; ".join(range_in_words(label, values) for label, values in series.items())
+    fig.alt = f"{title or ylabel} against {xlabel} from {x[0]:g} to {x[-1]:g}: {ranges}."
     return fig
+
+
+def scale_axis(axes, x, log2, log):
+    """A horizontal axis that is logarithmic, or has ticks at whole numbers where all values are whole."""
+    if log2:
+        axes.set_xscale("symlog", base=2, linthresh=min(v for v in x if v > 0))
+        axes.set_xticks(x, [f"{v:g}" for v in x])
+        axes.minorticks_off()
+    elif log:
+        axes.set_xscale("log")
+    elif all(float(v).is_integer() for v in x):
+        axes.xaxis.get_major_locator().set_params(integer=True)  # no epoch 1.25
+
+
+def range_in_words(label, values):
+    """The medians of (seeds, n) values at both ends, and the widest range over seeds."""
+    first, last = np.median(values[:, [0, -1]], axis=0)
+    apart = f", at most {np.ptp(values, axis=0).max():.2g} apart over {len(values)} seeds"
+    return f"{label} from {first:.4g} to {last:.4g}{apart if len(values) > 1 else ''}"
 
 
 @styled
