@@ -1,10 +1,11 @@
 """How fast the labs' models train, beside the handouts' loops, Keras's `fit`, PyTorch and JAX.
 
-    python -m benchmarks.training [--rounds 5] [--epochs 3] [--share 1] [--works dense_vae,…]
+    python -m benchmarks.training [--rounds 5] [--share 1] [--works dense_vae,…]
 
-Each contestant trains in a process of its own; the rounds are interleaved, so that a slow minute
-of the machine meets all. Writes results/training.json and results/training.png. Needs the
-`[bench]` extra. Run it on a quiet machine: the load is noted beside the figures.
+Each contestant is a process of its own, which computes one epoch when it is its turn and sleeps
+otherwise; the rounds are interleaved, so that a slow minute of the machine meets all. Writes
+results/training.json and results/training.png. Needs the `[bench]` extra. Run it on a quiet
+machine: the load is noted beside the figures.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -56,20 +58,30 @@ def main() -> None:
     """Run all rounds, write the results and draw them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=3, help="timed in each round, after the first")
     parser.add_argument("--share", type=float, default=1.0, help="of each work's images")
     parser.add_argument("--works", default=",".join(CONTESTANTS))
     options = parser.parse_args()
     works = options.works.split(",")
-    runs = {(work, mode): [] for work in works for _, mode in contestants(work)}
-    loads = []
-    for number in range(options.rounds):
-        for work in works:
-            for module, mode in contestants(work):
-                loads.append(os.getloadavg()[0])
-                runs[work, mode].append(measure(module, mode, work, 1 + options.epochs, options.share))
-                print(number + 1, work, mode, summary([runs[work, mode][-1]]), flush=True)
+    runs, loads = {}, {work: [] for work in works}
+    for work in works:
+        runs |= compete(work, options.rounds, options.share, loads[work])
     save(works, runs, loads, options)
+
+
+def compete(work, rounds, share, loads):
+    """(work, mode) → measured epochs, the first and then one a round; notes the load before each round."""
+    runs = {(work, mode): [] for _, mode in contestants(work)}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        started = {
+            mode: stack.enter_context(Contestant(module, mode, work, share, folder))
+            for module, mode in contestants(work)
+        }
+        for number in range(1 + rounds):
+            loads.append(os.getloadavg()[0])
+            for mode, contestant in started.items():
+                runs[work, mode].append(contestant.epoch())
+                print(number, work, mode, runs[work, mode][-1], flush=True)
+    return runs
 
 
 def contestants(work):
@@ -78,27 +90,52 @@ def contestants(work):
     return [(module, mode) for module, mode in CONTESTANTS[work] if able or not mode.endswith("bf16")]
 
 
-def measure(module, mode, work, epochs, share):
-    """One contestant's epochs in a process of its own."""
-    command = [sys.executable, "-m", f"benchmarks.peers.{module}", mode, work, str(epochs), str(share)]
-    with tempfile.TemporaryDirectory() as folder:  # as in a batch run: no progress bars
+class Contestant:
+    """A contestant's process, which computes an epoch when it is told to."""
+
+    def __init__(self, module, mode, work, share, folder):
+        self.log = Path(folder) / f"{mode}.log"
+        # As in a batch run there are no progress bars.
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "LABKIT_RUN_DIR": folder}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    if not lines:
-        raise RuntimeError(f"{mode} on {work} failed:\n{done.stderr[-2000:]}")
-    return json.loads(lines[0].removeprefix("RESULT "))
+        command = [sys.executable, "-m", f"benchmarks.peers.{module}", mode, work, str(share)]
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        self.answer()  # it has its model and its data
+
+    def epoch(self):
+        """What the next epoch took."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def answer(self):
+        """The next line of results. Raises RuntimeError with the log's end if the process ended."""
+        for line in self.process.stdout:
+            if line.startswith("RESULT "):
+                return json.loads(line.removeprefix("RESULT "))
+        raise RuntimeError(f"{self.log.stem} failed:\n{self.log.read_text()[-2000:]}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.kill()
+        self.process.wait()
 
 
-def summary(runs):
-    """Medians over all rounds' epochs after the first, which compiles and has its own figure."""
-    later = [(s, c) for run in runs for s, c in zip(run["seconds"][1:], run["processor"][1:], strict=True)]
+def summary(epochs):
+    """Medians of the epochs after the first, which compiles and has its own figure."""
+    first, *later = epochs
     return {
-        "epoch_s": round(statistics.median(s for s, _ in later), 3),
-        "epoch_least_s": round(min(s for s, _ in later), 3),
-        "processor_s": round(statistics.median(c for _, c in later), 3),
-        "first_epoch_s": round(statistics.median(run["seconds"][0] for run in runs), 2),
-        "peak_mb": round(statistics.median(run["peak_mb"] for run in runs)),
+        "epoch_s": round(statistics.median(e["seconds"] for e in later), 3),
+        "epoch_range_s": [round(f(e["seconds"] for e in later), 3) for f in (min, max)],
+        "processor_s": round(statistics.median(e["processor"] for e in later), 3),
+        "first_epoch_s": round(first["seconds"], 2),
+        "peak_mb": round(later[-1]["peak_mb"]),
     }
 
 
@@ -140,32 +177,38 @@ def machine():
 
 
 def save(works, runs, loads, options):
-    """Write results/training.json and its plot."""
-    table = {}
+    """Write results/training.json, which keeps the works that were not measured now, and its plot."""
+    path = RESULTS / "training.json"
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"works": {}}
     for work in works:
-        rows = {mode: summary(runs[work, mode]) for _, mode in contestants(work)}
-        base = rows["labkit"]["epoch_s"]
-        for row in rows.values():
-            row["images_per_s"] = round(IMAGES[work] * options.share / row["epoch_s"])
-            row["labkit_is_times_as_fast"] = round(row["epoch_s"] / base, 2)
-        table[work] = rows
-    facts = {
-        **machine(), "load": round(statistics.median(loads), 1), "rounds": options.rounds,
-        "epochs": options.epochs, "share": options.share, "works": table,
-    }  # fmt: skip
+        facts["works"][work] = {
+            **machine(), "load": round(statistics.median(loads[work]), 1),
+            "rounds": options.rounds, "share": options.share,
+            "contestants": compared(work, runs, options.share),
+        }  # fmt: skip
     if "dense_vae" in works:
-        facts["matrix_peak_gflops"] = round(matrix_peak(), 1)
-        reached = DENSE_FLOPS * table["dense_vae"]["labkit"]["images_per_s"] / 1e9
-        facts["dense_vae_share_of_peak"] = round(reached / facts["matrix_peak_gflops"], 2)
+        dense = facts["works"]["dense_vae"]
+        dense["matrix_peak_gflops"] = round(matrix_peak(), 1)
+        reached = DENSE_FLOPS * dense["contestants"]["labkit"]["images_per_s"] / 1e9
+        dense["share_of_peak"] = round(reached / dense["matrix_peak_gflops"], 2)
     RESULTS.mkdir(exist_ok=True)
-    with replacing(RESULTS / "training.json") as path:
-        path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    with replacing(path) as new:
+        new.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     draw(facts, RESULTS / "training.png")
+
+
+def compared(work, runs, share):
+    """Each contestant's summary, its images a second, and how many times as fast labkit is."""
+    rows = {mode: summary(runs[work, mode]) for _, mode in contestants(work)}
+    for row in rows.values():
+        row["images_per_s"] = round(IMAGES[work] * share / row["epoch_s"])
+        row["labkit_is_times_as_fast"] = round(row["epoch_s"] / rows["labkit"]["epoch_s"], 2)
+    return rows
 
 
 def draw(facts, path):
     """One panel a work: images a second of each contestant, labkit's bar dark."""
-    works = facts["works"]
+    works = {work: measured["contestants"] for work, measured in facts["works"].items()}
     figure, panels = plt.subplots(1, len(works), figsize=(3.2 * len(works), 2.8), squeeze=False)
     for panel, (work, rows) in zip(panels[0], works.items(), strict=True):
         names = list(rows)[::-1]

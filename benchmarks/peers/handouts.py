@@ -98,5 +98,5 @@ def tutorial(x, batch):
 
 
 if __name__ == "__main__":
-    work, epochs, share = sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
-    timing.run({"dense_vae": lab1, "dcgan": tutorial}[work](*timing.images(work, share)), epochs)
+    work, share = sys.argv[2], float(sys.argv[3])
+    timing.run({"dense_vae": lab1, "dcgan": tutorial}[work](*timing.images(work, share)))

@@ -10,6 +10,8 @@ import keras
 from benchmarks.peers import timing
 from labkit import models, training
 
+MOST_EPOCHS = 1000  # the pipe ends before
+
 
 def build(work, update="alternating"):
     """The labs' model of that name, compiled."""
@@ -27,34 +29,31 @@ def build(work, update="alternating"):
     return model
 
 
-class ProcessorTime(keras.callbacks.Callback):
-    """Processor seconds of each epoch."""
-
-    def __init__(self):
-        super().__init__()
-        self.seconds, self.wall = [], []
+class Turns(keras.callbacks.Callback):
+    """Each epoch waits for its turn and is reported."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.begun = time.process_time(), time.perf_counter()
+        timing.wait_for_turn()
+        self.begun = time.perf_counter(), time.process_time()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(time.process_time() - self.begun[0])
-        self.wall.append(time.perf_counter() - self.begun[1])
+        wall, cpu = self.begun
+        loss = float(logs.get("loss", logs.get("d_loss", float("nan"))))
+        timing.report(seconds=time.perf_counter() - wall, processor=time.process_time() - cpu, loss=loss)
 
 
-def main(kind, work, epochs, share):
-    """Train and report; `kind` is "labkit", "labkit-simultaneous" or "keras"."""
+def main(kind, work, share):
+    """Train until the pipe ends; `kind` is "labkit", "labkit-simultaneous" or "keras"."""
     x, batch = timing.images(work, share)
     model = build(work, "simultaneous" if kind.endswith("simultaneous") else "alternating")
-    watch = ProcessorTime()
+    timing.report()
     if kind == "keras":
         if work == "dcgan":  # a GAN without an optimizer of Keras's own has no automatic compilation
             model.jit_compile = False
-        history = model.fit(x, epochs=epochs, batch_size=batch, verbose=0, callbacks=[watch]).history
+        model.fit(x, epochs=MOST_EPOCHS, batch_size=batch, verbose=0, callbacks=[Turns()])
     else:
-        history = training.fit(model, x, epochs=epochs, batch_size=batch, callbacks=[watch])
-    timing.report(watch.wall, watch.seconds, history.get("loss") or history["d_loss"])
+        training.fit(model, x, epochs=MOST_EPOCHS, batch_size=batch, callbacks=[Turns()])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))

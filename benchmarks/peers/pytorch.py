@@ -138,10 +138,10 @@ def gan_epoch(x, batch, mode):
 
 
 if __name__ == "__main__":
-    mode, work, epochs, share = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    mode, work, share = sys.argv[1], sys.argv[2], float(sys.argv[3])
     x, size = images_of(work, share)
     if work == "dcgan":
-        timing.run(gan_epoch(x, size, mode), epochs)
+        timing.run(gan_epoch(x, size, mode))
     else:
         vae = {"dense_vae": dense_vae, "conv_vae": conv_vae, "ck_vae": ck_vae}[work]()
-        timing.run(vae_epoch(vae, x, size, mode), epochs)
+        timing.run(vae_epoch(vae, x, size, mode))

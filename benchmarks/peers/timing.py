@@ -1,4 +1,4 @@
-"""What every contestant reports: seconds and processor seconds of each epoch, and peak memory."""
+"""What every contestant does: wait for its turn, compute one epoch, and report it."""
 
 from __future__ import annotations
 
@@ -26,19 +26,23 @@ def images(work, share=1.0):
     return (rng.random((n, *shape), dtype="float32") > 0.8).astype("float32"), batch
 
 
-def run(epoch, epochs):
-    """Time `epochs` calls of `epoch`, which returns the last loss; print them as one line of JSON."""
-    seconds, processor, losses = [], [], []
-    for _ in range(epochs):
+def wait_for_turn():
+    """Wait until benchmarks.training lets this process compute one epoch; end with its pipe."""
+    if not sys.stdin.readline():
+        sys.exit()
+
+
+def run(epoch):
+    """Call `epoch`, which returns the last loss, at each turn, and report what it took."""
+    report()
+    while True:
+        wait_for_turn()
         wall, cpu = time.perf_counter(), time.process_time()
-        losses.append(float(epoch()))
-        seconds.append(time.perf_counter() - wall)
-        processor.append(time.process_time() - cpu)
-    report(seconds, processor, losses)
+        loss = float(epoch())
+        report(seconds=time.perf_counter() - wall, processor=time.process_time() - cpu, loss=loss)
 
 
-def report(seconds, processor, losses):
-    """Print what was measured in this process as one line of JSON."""
+def report(**measured):
+    """Print what was measured, and this process's peak memory, as one line of JSON."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
-    facts = {"seconds": seconds, "processor": processor, "losses": losses, "peak_mb": peak}
-    print("RESULT " + json.dumps(facts))
+    print("RESULT " + json.dumps({**measured, "peak_mb": peak}), flush=True)
