@@ -5,6 +5,7 @@ project       where files are, in a checkout or installed; how they are written
 parameters    a notebook's parameters and their bounds
 config        labs, profiles                           labkit.configure(...)
 data          image sets, found and verified            labkit.data.load("mnist")
+images        the one check of images
 losses        pure functions of tensors, in nats
 latent        paths in a latent space: scaling, interpolation
 models        network builders; Autoencoder, VAE, CVAE, GAN

@@ -209,7 +209,7 @@ def test_manifold_decodes_quantiles_row_by_row_from_the_top():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((0, 8, 8)), "shape"),
+        (np.zeros((0, 8, 8)), "no images"),
         (np.zeros((3, 8, 8, 3)), "expected"),
         (np.full((1, 8, 8), np.nan), "NaN"),
         (np.full((1, 8, 8), 255.0), r"\[0, 1\]"),

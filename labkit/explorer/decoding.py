@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from labkit.plots import check_images
+from labkit.plots import grey_images
 
 MOST_SIDE = 128  # pixels of a picture's longer side
 BATCH = 256
@@ -52,7 +52,7 @@ class Decoder:
                 "side. Give it a function that makes them smaller."
             )
         try:
-            images = check_images(images)
+            images = grey_images(images)
         except (ValueError, TypeError) as error:
             raise ExplorerError(f"For codes of shape {z.shape} the decoder's {error}.") from error
         if len(images) != len(z):

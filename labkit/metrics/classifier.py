@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from labkit.images import clipped_images
 from labkit.metrics.classes import CLASSES
 from labkit.parameters import did_you_mean
 
@@ -31,7 +32,6 @@ FEATURES = 128
 # (filters, kernel, stride) of each block; the image shrinks 28 → 14 → 7 → 4.
 BLOCKS = ((32, 5, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1), (96, 3, 2))
 BATCH = 500
-ROUNDING = 1e-5  # how far float32 arithmetic may leave [0, 1]
 
 
 class ClassifierError(RuntimeError):
@@ -85,7 +85,7 @@ class Classifier:
 
     def outputs(self, x) -> tuple[np.ndarray, np.ndarray]:
         """Features (n, 128) and class probabilities (n, 10), both float32, in one pass."""
-        x = check_images(x)
+        x = clipped_images(x, IMAGE_SHAPE)
         batches = [self._compiled(x[i : i + BATCH]) for i in range(0, len(x), BATCH)]
         features, logits = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
         return features, tf.nn.softmax(logits).numpy()
@@ -107,26 +107,6 @@ class Classifier:
             f"Classifier({self.name}: {self.accuracy:.2%} of {self.card['n_test']:,} test images, "
             f"{FEATURES} features from layer {self.card['feature_layer']!r}, SHA-256 {self.digest[:12]}…)"
         )
-
-
-def check_images(x, what="images") -> np.ndarray:
-    """The images as float32 (n, 28, 28, 1), clipped of rounding beyond [0, 1].
-
-    Raises ValueError, naming `what`, for another shape, none at all, NaN or another range.
-    """
-    x = np.asarray(x, dtype="float32")
-    if x.ndim != 4 or x.shape[1:] != IMAGE_SHAPE:
-        raise ValueError(f"{what} have shape {x.shape}; (n, 28, 28, 1) was expected")
-    if len(x) == 0:
-        raise ValueError(f"there are no {what}")
-    if not np.isfinite(low_high := (x.min(), x.max())).all():
-        raise ValueError(f"{what} hold NaN or infinite values; the model that made them has diverged")
-    if low_high[0] < -ROUNDING or low_high[1] > 1 + ROUNDING:
-        raise ValueError(
-            f"{what} lie in [{low_high[0]:.3g}, {low_high[1]:.3g}]; [0, 1] was expected: "
-            "take the sigmoid of logits, (x + 1) / 2 of a tanh, x / 255 of bytes"
-        )
-    return np.clip(x, 0.0, 1.0) if low_high[0] < 0 or low_high[1] > 1 else x
 
 
 @functools.cache

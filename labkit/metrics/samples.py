@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from labkit.images import clipped_images
 from labkit.metrics.classes import ClassHistogram, class_histogram
-from labkit.metrics.classifier import FEATURES, Classifier, check_images
+from labkit.metrics.classifier import FEATURES, IMAGE_SHAPE, Classifier
 from labkit.metrics.neighbours import Memorisation, Prdc, check_features, draw, memorisation, prdc
 
 MOST_IMAGES = 10_000
@@ -152,7 +153,8 @@ def reference_sets(x_train, x_test, classifier, *, n=None, seed=0) -> References
         ValueError: images that do not fit, fewer than n of them, n not above 128 (a
             covariance of 128 features would be singular).
     """
-    x_train, x_test = check_images(x_train, "training images"), check_images(x_test, "test images")
+    x_train = clipped_images(x_train, IMAGE_SHAPE, "training images")
+    x_test = clipped_images(x_test, IMAGE_SHAPE, "test images")
     n = min(len(x_train), len(x_test), MOST_IMAGES) if n is None else n
     check_enough(n, x_train=x_train, x_test=x_test)
     rng = np.random.default_rng(seed)
@@ -210,7 +212,7 @@ def judge_samples(images, references) -> SampleQuality:
     Raises:
         ValueError: images of another shape or range, NaN, too few.
     """
-    images, n = check_images(images, "samples"), references.fcd.images
+    images, n = clipped_images(images, IMAGE_SHAPE, "samples"), references.fcd.images
     check_enough(n, samples=images)
     images = draw(images, n, np.random.default_rng(references.seed))
     features, probabilities = references.classifier.outputs(images)

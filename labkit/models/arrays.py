@@ -7,25 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 
-def check_images(x, image_shape):
-    """Raise ValueError unless `x` holds images (batch, *image_shape) in [0, 1].
-
-    The values of a tensor inside a compiled function are not known and not checked.
-    """
-    shape, image_shape = tuple(x.shape) if tf.is_tensor(x) else np.shape(x), tuple(image_shape)
-    if len(shape) == len(image_shape) and shape == image_shape:
-        raise ValueError(f"one image of shape {shape} was given; a batch was expected: x[None]")
-    if shape[1:] != image_shape:
-        raise ValueError(
-            f"images have shape {shape}; (batch, {', '.join(map(str, image_shape))}) was expected"
-        )
-    if tf.is_symbolic_tensor(x) or 0 in shape:
-        return
-    low, high = float(np.min(x)), float(np.max(x))
-    if not (low >= 0 and high <= 1):  # NaN too
-        raise ValueError(f"images lie in [{low:.3g}, {high:.3g}]; [0, 1] was expected: divide bytes by 255")
-
-
 def check_codes(z, latent_dim):
     """Raise ValueError unless `z` holds codes of shape (batch, latent_dim)."""
     shape = tuple(z.shape) if tf.is_tensor(z) else np.shape(z)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from labkit.images import check_images
 from labkit.losses import bernoulli_nll, check_takes_logits
-from labkit.models.arrays import batched, check_codes, check_images
+from labkit.models.arrays import batched, check_codes
 
 
 class EncoderDecoder(keras.Model):

@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from labkit.images import check_images
 from labkit.losses import GAN_LOSSES, LOGIT_LOSSES, sum_per_image
-from labkit.models.arrays import batched, check_images
+from labkit.models.arrays import batched
 from labkit.models.averaging import AveragedGenerator
 from labkit.parameters import did_you_mean
 

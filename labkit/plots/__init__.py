@@ -5,7 +5,7 @@ colour-blind readers can tell apart.
 """
 
 from labkit.plots.curves import history, lines, paired_history
-from labkit.plots.images import check_images, image_grid, image_rows, tile
+from labkit.plots.images import grey_images, image_grid, image_rows, tile
 from labkit.plots.latents import kl_per_dim, latent_planes, manifold
 from labkit.plots.planes import posteriors, scaled_planes
 from labkit.plots.samples import class_shares, distances
@@ -15,9 +15,9 @@ from labkit.plots.style import LINES, LabFigure
 __all__ = [
     "LINES",
     "LabFigure",
-    "check_images",
     "class_shares",
     "distances",
+    "grey_images",
     "history",
     "image_grid",
     "image_rows",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from labkit.images import clipped_images
 from labkit.plots.style import WIDTH, LabFigure, styled
 
 
 def tile(images, columns, pad=1):
     """Join images (n, h, w[, 1]) in [0, 1] into one sheet, row by row, with white gaps."""
-    images = check_images(images)
+    images = grey_images(images)
     n, h, w = images.shape
     rows = -(-n // columns)
     sheet = np.ones((rows * (h + pad) - pad, columns * (w + pad) - pad))
@@ -19,20 +20,10 @@ def tile(images, columns, pad=1):
     return sheet
 
 
-def check_images(images):
-    """Return images as (n, h, w). Raises ValueError if they are none, NaN or outside [0, 1]."""
-    images = np.asarray(images, dtype="float64")
-    if images.ndim == 4 and images.shape[-1] == 1:
-        images = images[..., 0]
-    if images.ndim != 3 or len(images) == 0:
-        raise ValueError(
-            f"images have shape {images.shape}; (n, height, width) or (n, height, width, 1) expected"
-        )
-    if not np.isfinite(images).all():
-        raise ValueError("images hold NaN or infinite values")
-    if images.min() < -1e-6 or images.max() > 1 + 1e-6:
-        raise ValueError(f"images lie in [{images.min():.3g}, {images.max():.3g}]; plots expect [0, 1]")
-    return np.clip(images, 0, 1)
+def grey_images(images) -> np.ndarray:
+    """Images (n, h, w[, 1]) in [0, 1] as (n, h, w). Raises ValueError as `labkit.images` does."""
+    images = clipped_images(images)
+    return images.reshape(images.shape[:3])
 
 
 def show_sheet(axes, sheet, extent=None):
@@ -58,7 +49,7 @@ def image_grid(images, columns=10, *, title="", name="images", labels=None, alt=
     axes = fig.subplots()
     show_sheet(axes, sheet)
     axes.set_title(title)
-    fig.alt = alt or grid_in_words(title or "Images", check_images(images), columns, labels)
+    fig.alt = alt or grid_in_words(title or "Images", grey_images(images), columns, labels)
     return fig
 
 
@@ -108,7 +99,7 @@ def image_rows(rows, *, title="", name="rows", labels=None, alt=None):
         axes.set_title(label, loc="left", fontsize=11, pad=3)
     if title:
         fig.suptitle(title)
-    fig.alt = alt or rows_in_words(title, {label: check_images(x) for label, x in rows.items()}, labels)
+    fig.alt = alt or rows_in_words(title, {label: grey_images(x) for label, x in rows.items()}, labels)
     return fig
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
-from labkit.plots.images import check_images, show_sheet
+from labkit.plots.images import grey_images, show_sheet
 from labkit.plots.latents import draw_codes, take_dims
 from labkit.plots.style import CLASSES, LINES, LabFigure, styled
 
@@ -69,7 +69,7 @@ def posteriors(images, shares, axis, gaussians, *, titles=None, title="", name="
     n = len(images)
     fig = LabFigure(height=4.6, name=name)
     panels = fig.subplots(2, n, squeeze=False, height_ratios=(1, 1.7))
-    for i, image in enumerate(check_images(images)):
+    for i, image in enumerate(grey_images(images)):
         show_sheet(panels[0, i], image)
         panels[0, i].set_title(titles[i] if titles else "", fontsize=11)
         own = {label: (mean[i], np.exp(0.5 * log_var[i])) for label, (mean, log_var) in gaussians.items()}
