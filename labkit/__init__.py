@@ -31,7 +31,9 @@ from labkit.quiet import quiet_tensorflow
 __version__ = "0.1.0"
 __all__ = ["configure"]
 
-# Both before anything imports TensorFlow, which leaves oneDNN off on processors without AVX-512:
-# there the convolutions take a quarter to a third less processor time with it.
+# All before anything imports TensorFlow. It leaves oneDNN off on processors without AVX-512, where
+# the convolutions take a quarter to a third less processor time with it; and it takes all of a
+# GPU's memory at once, so that two notebooks cannot share one.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 quiet_tensorflow()

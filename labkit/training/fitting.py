@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import keras
@@ -14,6 +15,8 @@ from labkit.training.callbacks import ProgressBar, StopOnNaN
 from labkit.training.checkpoints import Run, fingerprint, state_variables
 from labkit.training.roads import choose_road
 from labkit.training.steps import shared_steps
+
+LARGE = 2**26  # bytes of images
 
 
 class History(dict):
@@ -96,6 +99,11 @@ def fit(
         validation = [] if x_val is None else whole_batches(x_val)
         compiled = shared_steps(model, road, as_model_input(batch))
         train(model, compiled, chunks, validation, range(run.epoch, epochs), steps, watchers)
+        if sum(array.nbytes for array in keras.tree.flatten(x_train)) > LARGE:
+            # The data set's functions hold a copy of the images, and refer to one another, so that it
+            # would stay until Python happens to look for such circles: gigabytes in a sweep.
+            del chunks
+            gc.collect()
     history = History(run.history)
     history.road = str(road)
     return history
