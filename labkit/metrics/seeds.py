@@ -14,12 +14,13 @@ from labkit.metrics.surgery import elbo_surgery
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
 HEADINGS = {
     "negative_elbo": "test −ELBO",
-    "standard_error": "± over images",
+    "standard_error": "standard error over images",
     "kl": "KL",
     "active_units": "active latents",
-    "information_low": "I(x; z), low",
-    "information_high": "I(x; z), high",
-    "mismatch": "KL(q(z) ‖ p)",
+    "information_low": "I(x; z), at least",
+    "information_high": "I, at most",
+    "mismatch_low": "KL(q(z) ‖ p), at least",
+    "mismatch_high": "KL(q(z) ‖ p), at most",
     "sigma": "σ of q(z|x)",
     "log_evidence": "ln p(x)",
     "elbo": "ELBO",
@@ -86,7 +87,8 @@ def code_spreads(encoded, seed=0) -> dict[str, Spread]:
     return {
         "information_low": Spread([cut.information_low for cut in cuts], 2),
         "information_high": Spread([cut.information_high for cut in cuts], 2),
-        "mismatch": Spread([cut.mismatch_high for cut in cuts], 2),
+        "mismatch_low": Spread([cut.mismatch_low for cut in cuts], 2),
+        "mismatch_high": Spread([cut.mismatch_high for cut in cuts], 2),
         "spread_of_codes": Spread([np.sqrt(mean.var(axis=0).mean()) for mean, _ in pairs], 2),
         "sigma": Spread([np.exp(0.5 * log_var).mean() for _, log_var in pairs], 3),
     }
