@@ -43,7 +43,7 @@ reports: $(READY)
 	@$(BIN)/labkit run $(LABS) --profile $(PROFILE) --jobs $(JOBS)
 
 # Two processes; what is in one file stays in one of them, a notebook's cells above all.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope --durations 20
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .
