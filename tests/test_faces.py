@@ -418,7 +418,11 @@ def test_cells_that_hold_themselves_end(tmp_path):
 def test_no_change_of_a_file_gives_another_error(tmp_path_factory, chosen):
     path = tmp_path_factory.mktemp("mat") / "ck.mat"
     version = chosen.draw(st.sampled_from([*VERSIONS, "7.3"]))
-    small = {"faces": COLUMNS[:, :3]} if version == "4" else {"s": {"faces": FACES[:3], "labels": [1, 2, 3]}}
+    small = (
+        {"faces": COLUMNS[:, :3]}
+        if version == "4"
+        else {"s": {"faces": FACES[:5], "labels": [1, 2, 3, 1, 2]}}
+    )
     content = bytearray(write(path, small, version).read_bytes())
     for _ in range(chosen.draw(st.integers(1, 4))):
         place = chosen.draw(st.integers(0, min(len(content), 700) - 1) | st.integers(0, len(content) - 1))

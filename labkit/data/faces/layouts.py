@@ -16,6 +16,7 @@ from labkit.data.faces.matvalues import Unread
 
 SIDE = 64  # pixels of the side that labs use
 LEAST_SIDE, WIDEST = 16, 3.0  # pixels of an image's side; longest side to shortest
+FEW, WIDEST_FLAT, CLEARLY = 4, 6.0, 0.9  # images, sides and roughness by which flat ones are checked
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,16 @@ def described(name: str, value: object) -> str:
     return f"{name} (cell array of {len(value)})" if isinstance(value, list) else f"{name} (text)"
 
 
+def remedies(variables: dict[str, object]) -> str:
+    """What to type in MATLAB so that what was not read can be, for an error message's end."""
+    typed = [
+        f"{name} = {value.remedy.format(name)};"
+        for name, value in variables.items()
+        if isinstance(value, Unread) and value.remedy
+    ]
+    return f" In MATLAB type {' '.join(typed)} and save again." if typed else ""
+
+
 def all_described(variables: dict[str, object]) -> str:
     """The variables found, for an error message."""
     return "; ".join(described(*item) for item in variables.items()) or "nothing at all"
@@ -109,8 +120,17 @@ def layouts(array: np.ndarray, options: MatOptions) -> list[Layout]:
         found = [Layout(2, c, a, b, False), Layout(0, a, b, c, False)]
     else:
         found = []
+    if options.axis is None and is_colour(array):
+        return []
     wanted = None if options.axis is None else options.axis % array.ndim
     return [x for x in found if x and is_image(x, options) and wanted in (None, x.axis)]
+
+
+def is_colour(array: np.ndarray) -> bool:
+    """Whether an array may be one colour picture as well as three or four grey ones."""
+    shape = array.shape
+    ways = [shape[:2]] * (shape[-1] in (3, 4)) + [shape[1:]] * (shape[0] == 3)
+    return array.ndim == 3 and any(min(way) >= LEAST_SIDE for way in ways)
 
 
 def flat_layout(shape, axis: int, image_shape) -> Layout | None:
@@ -178,7 +198,13 @@ def why_no_images(variables: dict[str, object]) -> str:
         array = value if isinstance(value, np.ndarray) else np.zeros(0)
         if isinstance(value, list) and len(value) == 1 and cell_images(value):
             return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
-        if array.ndim == 4 and 3 in array.shape:
+        if is_colour(squeezed(array)) if array.ndim > 2 else False:
+            return (
+                f"holds one colour picture or a few grey ones, {described(name, value)}; say axis= for grey "
+                "ones, and make colour grey first (rgb2gray in MATLAB)"
+            )
+        colours = isinstance(value, list) and {np.ndim(item) for item in value} == {3}
+        if colours or (array.ndim == 4 and 3 in array.shape):
             return f"holds colour images, {described(name, value)}; make them grey first (rgb2gray in MATLAB)"
         flat = array.ndim == 2 and 1 in array.shape and math.isqrt(array.size) ** 2 == array.size >= 256
         plane = [n for n in array.shape if n > 1]
@@ -187,7 +213,7 @@ def why_no_images(variables: dict[str, object]) -> str:
     return (
         f"has no variable that can be images; it has {all_described(variables)}. Images are (n, h·w), "
         "(h·w, n), (h, w, n), (n, h, w) or a cell array of (h, w); of flat images that are not square "
-        "say shape=(height, width)"
+        f"say shape=(height, width).{remedies(variables)}"
     )
 
 
@@ -217,7 +243,27 @@ def choose_layout(name: str, array, counts: set[int], options: MatOptions) -> tu
         left = [x for x in left if test(x)] or left
     upright = replace(options, transpose=False)  # smoothness does not depend on a swap
     chosen = min(left, key=lambda x: roughness(arranged(array, upright, x)))
+    if chosen.flat and options.shape is None:
+        check_square(name, array, chosen, upright)
     return chosen, [f"{name} could also be {x}: axis={x.axis} reads it so" for x in found if x != chosen]
+
+
+def check_square(name: str, array, square: Layout, options: MatOptions) -> None:
+    """Raise DataError if flat images are clearly smoother with other sides than with equal ones."""
+    few = np.moveaxis(array, square.axis, 0)[:FEW]
+    pixels = square.height * square.width
+    sides = [h for h in range(LEAST_SIDE, pixels // LEAST_SIDE + 1) if pixels % h == 0]
+    shapes = [(h, pixels // h) for h in sides if 1 / WIDEST_FLAT <= h * h / pixels <= WIDEST_FLAT]
+
+    def rough(shape: tuple[int, int]) -> float:
+        return roughness(arranged(few, options, Layout(0, len(few), *shape, True)))
+
+    best = min(shapes, key=rough)
+    if rough(best) < CLEARLY * rough((square.height, square.width)):
+        raise DataError(
+            f"has {described(name, array)}, which could be images of {square.height}×{square.width}, but are "
+            f"smoother as {best[0]}×{best[1]}; say shape={best}, or shape=(height, width) as you know it"
+        )
 
 
 def asked(options: MatOptions) -> str:
