@@ -143,9 +143,9 @@ def replacing(path: Path):
         temporary.unlink(missing_ok=True)
 
 
-def set_aside(path: Path) -> str:
+def set_aside(path: Path, mark: str = "corrupt") -> str:
     """Rename a bad file to the next free ``*.corrupt``; the end of a sentence says what was done."""
-    names = (f"{path.name}.corrupt{number or ''}" for number in itertools.count())
+    names = (f"{path.name}.{mark}{number or ''}" for number in itertools.count())
     free = next(name for name in names if not os.path.lexists(path.with_name(name)))
     try:
         path.rename(path.with_name(free))

@@ -10,6 +10,7 @@ settings.load_profile("labkit")
 
 # Files that train networks or run whole labs; `make check` leaves them out.
 SLOW = {
+    "test_checkpoints.py",
     "test_cli.py",
     "test_conv_autoencoder.py",
     "test_cvae.py",

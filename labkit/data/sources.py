@@ -111,8 +111,8 @@ def download_spec(image_set: ImageSet) -> download.DownloadSpec:
     """The files of the whole set as they can be downloaded, into the cache."""
     files = {f"{name}.gz": image_set.whole.digests[array] for array, name in FILES.items()}
     mirrors = tuple({name: f"{mirror}{name}" for name in files} for mirror in image_set.mirrors)
-    folder = places.download_cache()[1] / image_set.folders[0]
-    return download.DownloadSpec(image_set.name, folder, files, mirrors)
+    label, cache = places.download_cache()
+    return download.DownloadSpec(image_set.name, cache / image_set.folders[0], files, mirrors, label)
 
 
 def fetch(name: str, progress=None, *, failures: download.Failures) -> str:

@@ -63,7 +63,8 @@ def read_old(content: memoryview, kind: str, turns: Turns) -> dict[str, object]:
         if broken := turns.broken():
             found |= broken
             continue
-        name = name_of(header, element) or f"variable {turns.number}"
+        known = listed(header, element)
+        name = known[0] if known else f"variable {turns.number}"
         turns.reading(name)
         if name != WORKSPACE:
             name, value = variable(header, element, name)
@@ -113,13 +114,13 @@ def order_of(header) -> str:
     return "<" if bytes(header[126:128]) == b"IM" else ">"
 
 
-def name_of(header: bytes, element: memoryview) -> str | None:
-    """Name of an element's variable, or None if that cannot be told."""
+def listed(header: bytes, element: memoryview) -> tuple[str, tuple[int, ...], str] | None:
+    """Name, shape and class of an element's variable; None for an object, or if it cannot be told."""
     try:
-        ((name, *_),) = scipy.io.whosmat(Stream(header, element), appendmat=False)
+        ((name, shape, kind),) = scipy.io.whosmat(Stream(header, element), appendmat=False)
     except Exception:  # SciPy raises whatever its parser trips over
         return None
-    return name
+    return name, shape, kind
 
 
 def variable(header: bytes, element: memoryview, name: str) -> tuple[str, object]:
@@ -140,11 +141,16 @@ def variable(header: bytes, element: memoryview, name: str) -> tuple[str, object
 
 def by_scipy(header: bytes, element: memoryview, name: str) -> tuple[str, object]:
     """Name and value of an element as SciPy reads it."""
-    for _, shape, kind in scipy.io.whosmat(Stream(header, element), appendmat=False):
-        check_size(name, shape or (), ITEM_SIZES.get(kind, 8))
+    if known := listed(header, element):
+        _, shape, kind = known
+        check_size(name, shape, ITEM_SIZES.get(kind, 8))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = scipy.io.loadmat(Stream(header, element), appendmat=False, mat_dtype=True)
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        try:
+            found = scipy.io.loadmat(Stream(header, element), appendmat=False, mat_dtype=True)
+        except np.exceptions.ComplexWarning:  # else SciPy drops the imaginary part
+            return name, Unread("complex numbers")
     ((key, value),) = [item for item in found.items() if not item[0].startswith("__")]
     if isinstance(value, str):  # SciPy's way to say so
         raise DataError(f"damaged: {value}")

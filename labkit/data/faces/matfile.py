@@ -49,15 +49,16 @@ def read_mat(path: Path, turns: Turns | None = None) -> dict[str, object]:
             found = read_old(memoryview(np.memmap(path, np.uint8, "r")), kind, turns)
     except DataError as error:
         raise DataError(f"{path.name} {error}") from error
-    bad = [f"{name}: {value.what}" for name, value in found.items() if is_damaged(value)]
+    bad = [f"{name}: {value.what}" for name, value in found.items() if is_bad(value)]
     if bad and len(bad) == len(found):
-        raise DataError(f"{path.name} is damaged: {'; '.join(bad)}")
+        what = "damaged" if any("damaged" in reason for reason in bad) else "too large"
+        raise DataError(f"{path.name} is {what}: {'; '.join(bad)}")
     return found
 
 
-def is_damaged(value: object) -> bool:
-    """Whether a variable was not read because of damage, and not for what it is."""
-    return isinstance(value, Unread) and "damaged" in value.what
+def is_bad(value: object) -> bool:
+    """Whether a variable was not read because of damage or its size, and not for what it is."""
+    return isinstance(value, Unread) and ("damaged" in value.what or "too large" in value.what)
 
 
 def kind_of(path: Path) -> str:

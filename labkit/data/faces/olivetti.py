@@ -80,4 +80,5 @@ def library_files() -> Iterator[tuple[str, Path]]:
 
 def download_spec(name: str) -> download.DownloadSpec:
     """The file as it can be downloaded, for the set of that name."""
-    return download.DownloadSpec(name, places.download_cache()[1] / name, {FILE: FILE_DIGEST}, ({FILE: URL},))
+    label, cache = places.download_cache()
+    return download.DownloadSpec(name, cache / name, {FILE: FILE_DIGEST}, ({FILE: URL},), label)

@@ -81,6 +81,6 @@ def check_mixed(name: str, images: Sequence[np.ndarray], least: float, most: flo
         reached = (float(image.max()) - least) / (most - least)
         if image.dtype not in (np.uint8, bool) and image.min() < image.max() and reached < MIXED:
             raise DataError(
-                f"has images of different scales in {name}: values of up to {image.max():g} in image {i + 1}, "
-                f"and up to {most:g} in others; save them all in one scale"
+                f"has images of different scales in {name}: values up to {image.max():g} in image {i + 1}, "
+                f"up to {most:g} in others; save them all in one scale"
             )
