@@ -801,7 +801,7 @@ def test_fetch_without_network_is_refused_set_by_set(world, monkeypatch, capsys)
 
 ANSWERS = [
     (requests.exceptions.SSLError("expired"), {}, "certificate is not accepted.*certifi"),
-    (requests.exceptions.ProxyError("407"), {"HTTPS_PROXY": "http://p:1"}, "the proxy that HTTPS_PROXY names"),
+    (requests.exceptions.ProxyError("407"), {"HTTPS_PROXY": "http://p:1"}, "proxy that HTTPS_PROXY names"),
     (OSError("Could not find a suitable TLS CA certificate bundle, invalid path: /x"),
      {"REQUESTS_CA_BUNDLE": "/x"}, "REQUESTS_CA_BUNDLE names certificates that are not there"),
     (requests.exceptions.InvalidProxyURL("no host"), {"HTTPS_PROXY": ":"}, "proxy that HTTPS_PROXY names"),
