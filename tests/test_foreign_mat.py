@@ -205,8 +205,8 @@ VALUES = {
     "resized, 0 to 1": (OVERSHOT, np.clip(OVERSHOT, 0, 1), "0 to 1 taken as black to white"),
     "just above 1": (FACES / FACES.max() * 1.0000001, FACES / FACES.max(), "0 to 1 taken"),
     "resized, 0 to 255": (OVERSHOT * 255, np.clip(OVERSHOT, 0, 1), "0 to 255 taken"),
-    "12 bits": (FACES.astype("u2") * 16, FACES * 16 / 4095, "0 to 4095 taken"),
-    "10 bits, signed": (FACES.astype("i2") * 4, FACES * 4 / 1023, "0 to 1023 taken"),
+    "12 bits": (FACES.astype("u2") * 16, FACES * (16 / 4095), "0 to 4095 taken"),
+    "10 bits, signed": (FACES.astype("i2") * 4, FACES * (4 / 1023), "0 to 1023 taken"),
     "4 bits": (FACES // 16, (FACES // 16) / 255, "the images are dark: the brightest pixel has"),
     "0 to 10": (FACES / FACES.max() * 10, None, "to 10 taken as black to white"),
 }

@@ -288,8 +288,9 @@ def arranged(array: np.ndarray, options: MatOptions, layout: Layout) -> np.ndarr
 def roughness(images: np.ndarray) -> float:
     """Mean squared difference of neighbouring pixels over the pixels' variance, of some images."""
     some = images[:: max(1, len(images) // 50)].astype(float)
-    down, across = np.diff(some, axis=1), np.diff(some, axis=2)
-    return float((np.mean(down**2) + np.mean(across**2)) / max(some.var(), 1e-12))
+    with np.errstate(all="ignore"):  # numbers too large for pixels are refused later
+        down, across = np.diff(some, axis=1), np.diff(some, axis=2)
+        return float((np.mean(down**2) + np.mean(across**2)) / max(some.var(), 1e-12))
 
 
 def looks_transposed(images) -> bool:

@@ -242,5 +242,7 @@ def plain(value) -> object:
     if value.dtype == object:
         return [plain(item) for item in value.ravel("F")]
     if value.dtype.kind == "U":
+        if any("\ufffd" in row for row in value.ravel()):  # SciPy's sign for bytes that it could not decode
+            raise ValueError("text in an encoding of one byte a character")
         return "".join(value.ravel()) if value.size <= 1 else list(map(str.rstrip, value.ravel()))
     return value if value.dtype.kind in "buif" else Unread("complex numbers")

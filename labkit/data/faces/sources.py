@@ -110,7 +110,7 @@ def no_files(folder: Path) -> list[str]:
         entries = [path for path in places.entries_of(folder, strict=True) if path.suffix.lower() == ".mat"]
     except OSError:
         return []
-    odd = [path for path in entries if not is_file(path) and not mat_files(path)]
+    odd = [path for path in entries if not is_file(path) and not (places.is_folder(path) and mat_files(path))]
     return [f"{path.name} is {what_it_is(path)}; a .mat file was expected" for path in odd]
 
 
