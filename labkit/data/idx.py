@@ -42,18 +42,17 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
 
 def gunzipped(content: bytes, most: int, name: str) -> bytes:
     """The first `most` bytes of what was gzipped; what follows the end is no part of it."""
-    parts, have = [], 0
+    unpack = zlib.decompressobj(wbits=31)
     try:
-        with gzip.open(io.BytesIO(content)) as file:
-            while have < most and (part := file.read1(min(2**20, most - have))):
-                parts.append(part)
-                have += len(part)
-    except gzip.BadGzipFile as error:
-        if not parts:
-            raise DamagedError(f"{name} is no gzip file: {error}") from error
-    except (EOFError, zlib.error) as error:
+        first = unpack.decompress(content, most)
+        if not unpack.eof and len(first) < most:
+            raise DamagedError(f"{name} is cut short or damaged: the gzip file ends too early")
+        if not unpack.unused_data.startswith(GZIP):
+            return first
+        with gzip.open(io.BytesIO(content)) as file:  # written in several parts, which is rare
+            return file.read(most)
+    except (EOFError, OSError, zlib.error) as error:
         raise DamagedError(f"{name} is cut short or damaged: {error}") from error
-    return b"".join(parts)
 
 
 def peek(path: Path, most: int = 600) -> bytes:
