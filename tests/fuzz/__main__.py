@@ -12,7 +12,8 @@ from tests.fuzz.worker import Worker
 
 def main(arguments: list[str]) -> int:
     kinds = [argument for argument in arguments if argument in KINDS] or list(KINDS)
-    count, seed = ([int(argument) for argument in arguments if argument.isdigit()] + [5000, 0][-2:])[:2]
+    given = [int(argument) for argument in arguments if argument.isdigit()]
+    count, seed = [*given, *(5000, 0)[len(given) :]][:2]
     return max(tried(kind, count, seed) for kind in kinds)
 
 

@@ -52,8 +52,6 @@ def changed(content: bytes, changes: list) -> bytes:
             made[at:at] = bytes((value >> 8 * (i % 4)) & 0xFF for i in range(size))
         else:
             there = value % len(made)
-            made[at : at + size], made[there : there + size] = (
-                made[there : there + size],
-                made[at : at + size],
-            )
+            here, other = made[at : at + size], made[there : there + size]
+            made[at : at + size], made[there : there + size] = other, here
     return bytes(made)
