@@ -315,7 +315,7 @@ def put(path, thing):
     makers[thing]()
 
 
-THINGS = ["a link that leads to no file", "a folder", "no regular file"]
+THINGS = ["a link that leads to no file", "a folder", *["no regular file"] * hasattr(os, "mkfifo")]
 
 
 @pytest.mark.parametrize("thing", THINGS)
@@ -359,6 +359,15 @@ def test_a_file_by_another_name_or_in_a_folder_is_found(own, name):
     (own / name).parent.mkdir(exist_ok=True)
     matlab.write(own / name, numbers("faces", STACK))
     assert data.load("faces").source == f"$LABKIT_DATA/faces, {name.rpartition('/')[2]}"
+
+
+@pytest.mark.filterwarnings("ignore:faces. :UserWarning")
+def test_a_file_beside_the_folder_for_it_is_named(own):
+    matlab.write(own.parent / "ck.mat", numbers("faces", STACK))
+    assert (
+        "ck.mat in $LABKIT_DATA is not used; .mat files are looked for in its folder"
+        in data.load("faces").note
+    )
 
 
 def test_a_file_of_ones_own_with_olivettis_name_is_used_and_not_renamed(own):

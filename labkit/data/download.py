@@ -79,7 +79,8 @@ def fetch(spec: DownloadSpec, progress=None, *, failures: Failures) -> str | Non
         raise DataError(reason)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f".{name}.lock", timeout=LOCK_SECONDS):
+        lock = folder.parent / f".{name}.lock"
+        with FileLock(lock, timeout=LOCK_SECONDS, mode=0o666):  # for whoever else shares the folder
             return fetch_locked(spec, progress, failures)
     except Timeout as error:
         raise DataError(f"another process has been downloading {name} for too long") from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from scipy.io import savemat
 
 from labkit.data import idx
@@ -145,9 +146,30 @@ def read_checkpoint(path: Path, good: bytes) -> None:
         np.testing.assert_array_equal(array, np.arange(12.0))
 
 
+def png_seeds() -> list[bytes]:
+    """Pictures in grey, in colour and with a palette."""
+    seeds = []
+    for mode in ("L", "RGB", "P"):
+        file = io.BytesIO()
+        Image.fromarray(pictures(1, 40)[0]).convert(mode).save(file, "PNG")
+        seeds.append(file.getvalue())
+    return seeds
+
+
+def read_png(path: Path, good: bytes) -> None:
+    """A thumbnail for the overview of reports, or none."""
+    from labkit.reports.index import thumbnail
+
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "figure.png").write_bytes(path.read_bytes())
+        made = thumbnail(Path(folder), "figure")
+    assert made is None or made.startswith("data:image/")
+
+
 KINDS = {
     "mat": Kind(mat_seeds, read_mat),
     "idx": Kind(idx_seeds, read_idx),
+    "png": Kind(png_seeds, read_png),
     "npz": Kind(npz_seeds, read_npz),
     "checkpoint": Kind(checkpoint_seeds, read_checkpoint),
 }

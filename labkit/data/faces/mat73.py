@@ -92,7 +92,7 @@ class Reader:
 def read_hdf5(path: Path, turns: Turns) -> dict[str, object]:
     """Variables of a file of version 7.3. Raises DataError, without its name, if it cannot be read at all."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:  # shared folders may allow no lock
             reader, found = Reader(file), {}
             for name in (name for name in file if not name.startswith("#")):
                 if broken := turns.broken():

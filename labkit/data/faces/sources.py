@@ -54,6 +54,7 @@ def find(name: str = NAME, *, only_look: bool = False, **options) -> Found:
         own = look_in(label, folder, wanted, problems, met, keep_bad=only_look)
         if own:
             return own_found(*own, problems)
+    problems += misplaced()
     if wanted.file:
         raise DataError(f"there is no {wanted.file} in {' or '.join(label for label, _ in own_folders())}")
     if options:
@@ -102,6 +103,19 @@ def mat_files(folder: Path) -> list[Path]:
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}") from error
     return [path for path in files if path.parent == folder] or files
+
+
+def misplaced() -> list[str]:
+    """A warning of .mat files that lie in `$LABKIT_DATA` itself, where none are looked for."""
+    own = places.own_root()
+    try:
+        names = [path.name for path in places.files_below(own, 0) if places.is_mat_file(path)] if own else []
+    except (OSError, ValueError):
+        return []
+    there = (
+        f"{', '.join(names[:5])} in $LABKIT_DATA is not used; .mat files are looked for in its folder {NAME}/"
+    )
+    return [there] if names else []
 
 
 def no_files(folder: Path) -> list[str]:
