@@ -14,8 +14,6 @@ from labkit.data.catalogue import FILES, SETS, Edition, ImageSet
 from labkit.data.errors import DamagedError, DataError, NotThere
 from labkit.data.found import FileCheck, Found, Part
 from labkit.data.idx import (
-    IMAGES,
-    LABELS,
     is_image_file,
     parse_idx,
     peek,
@@ -48,8 +46,8 @@ def places_of(image_set: ImageSet) -> Iterator[Place]:
     for label, root in [*roots, ("Keras cache", keras)] if keras else roots:
         for sub in image_set.folders:
             yield Place(f"{label}/{sub}" if label.startswith("$") else label, root / sub)
-        if label.startswith(("$", "Keras")):
-            yield Place(label, root, image_set.folders)
+        if label != "system":
+            yield Place(label, root, tuple(sub for known in SETS.values() for sub in known.folders))
 
 
 def find(name: str, *, only_look: bool = False) -> Found:
@@ -178,7 +176,8 @@ class Content:
             return str(self.error)
         if self.arrays.keys() <= {digest for image_set in SETS.values() for digest in digests_of(image_set)}:
             return None
-        if (array := array_named(self.path)) and (IMAGES, LABELS)[array.startswith("y")] != magic_of(self):
+        dims = {array.ndim for array in self.arrays.values()}
+        if (named := array_named(self.path)) and dims != {3 if named.startswith("x") else 1}:
             return f"{name} has other things in it than its name says"
         return f"{name} has a wrong SHA-256"
 
@@ -214,25 +213,32 @@ def read_place(image_set: ImageSet, place: Place, problems: list[str], *, keep_b
         edition = next((e for e in image_set.editions if arrays.keys() >= set(e.digests.values())), None)
         if edition:
             break
-    ours = bool(arrays) or any(place.folder.is_relative_to(cache) for _, cache in places.caches())
-    problems += [bad for content in contents if (bad := dealt_with(image_set, content, ours, keep_bad))]
+    problems += dealt_with(image_set, place, contents, keep_bad=keep_bad)
     if edition:
         return edition, {name: arrays[digest] for name, digest in edition.digests.items()}
-    problems += what_is_missing(image_set, contents, arrays) or []
+    problems += what_is_missing(image_set, contents, arrays)
     raise NotThere
 
 
-def dealt_with(image_set: ImageSet, content: Content, ours: bool, keep_bad: bool) -> str | None:
-    """What is wrong with a file that has one of the set's names, and that it was set aside, if it was.
+def dealt_with(image_set: ImageSet, place: Place, contents: list[Content], *, keep_bad: bool) -> list[str]:
+    """What is wrong with files that have the set's names; bad ones are set aside unless `keep_bad`.
 
-    A whole file of no known set is bad where labkit keeps its downloads or where true files of
-    the set lie beside it (`ours`). Elsewhere it may be a good file of a set with the same names.
+    A whole file of no known set is bad where labkit keeps its downloads or where a true file of
+    the set lies beside it. Elsewhere it may be a good file of a set with the same file names.
     """
-    problem = content.whats_wrong() if is_named(image_set, content.path) else None
-    damaged = isinstance(content.error, DamagedError)
-    if problem and not keep_bad and (damaged or (ours and not isinstance(content.error, OSError))):
-        return problem + set_aside(content.path)
-    return problem
+    ours = {cache / sub for _, cache in places.caches() for sub in image_set.folders}
+    ours |= {content.path.parent for content in contents if content.belongs_to(image_set)}
+    found = []
+    for content in contents:
+        problem = content.whats_wrong() if is_named(image_set, content.path) else None
+        folder, whole = content.path.parent, content.error is None
+        if problem is None or (whole and folder not in (*ours, place.folder)):
+            continue
+        damaged = isinstance(content.error, DamagedError)
+        locked = isinstance(content.error, OSError)
+        movable = damaged or (folder in ours and not locked)
+        found.append(problem + (set_aside(content.path) if movable and not keep_bad else ""))
+    return found
 
 
 def what_is_missing(image_set: ImageSet, contents: list[Content], arrays) -> list[str]:
@@ -277,12 +283,6 @@ def is_named(image_set: ImageSet, path: Path) -> bool:
 def array_named(path: Path) -> str | None:
     """The array whose official file has that name, in one of the spellings in use."""
     return next((array for array, name in FILES.items() if name == places.official_name(path)), None)
-
-
-def magic_of(content: Content) -> int:
-    """Which magic number the file of such an array has."""
-    (array,) = content.arrays.values()
-    return IMAGES if array.ndim == 3 else LABELS
 
 
 def read_file(path: Path) -> list[np.ndarray]:

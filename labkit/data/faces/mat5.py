@@ -133,10 +133,8 @@ def variable(header: bytes, element: memoryview, name: str) -> tuple[str, object
         return name, Unread(str(error))
     except Exception as error:
         why = Unread(f"cut short or damaged: {type(error).__name__}: {error}")
-    try:
-        return name, opened(header, element, 0) or why
-    except (DataError, struct.error, zlib.error, ValueError, IndexError, LookupError):
-        return name, why
+    value = opened_if_possible(header, element, 0)
+    return name, why if value is None else value
 
 
 def by_scipy(header: bytes, element: memoryview, name: str) -> tuple[str, object]:
@@ -157,6 +155,14 @@ def by_scipy(header: bytes, element: memoryview, name: str) -> tuple[str, object
     if isinstance(value, MatlabOpaque):
         key = value["s0"].item().decode("latin-1")
     return key, plain(value)
+
+
+def opened_if_possible(header: bytes, element: memoryview, depth: int) -> object:
+    """`opened`, or None for what is too damaged for it."""
+    try:
+        return opened(header, element, depth)
+    except (DataError, struct.error, zlib.error, ValueError, LookupError, MemoryError):
+        return None
 
 
 def opened(header: bytes, element: memoryview, depth: int) -> object:
@@ -212,10 +218,7 @@ def member(header: bytes, element: memoryview, depth: int) -> object:
     try:
         return by_scipy(header, named, "m")[1]
     except Exception as error:
-        try:
-            value = opened(header, named, depth + 1)
-        except (DataError, struct.error, ValueError, IndexError, LookupError):
-            value = None
+        value = opened_if_possible(header, named, depth + 1)
         return Unread(f"damaged: {type(error).__name__}") if value is None else value
 
 
