@@ -1,4 +1,4 @@
-"""What the command writes gets through consoles and files that are not UTF-8; what it reads may have a mark."""
+"""What the command writes gets through consoles that are not UTF-8; what it reads may have a mark."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""Where files go: read-only course folders, users without a home, full disks, files that are there already."""
+"""Where files go: read-only course folders, no home, full disks, names that are taken already."""
 
 import builtins
 import errno
