@@ -343,7 +343,7 @@ def test_npz_that_would_unpickle_or_is_cut_short_is_refused(world):
     assert "mnist.npz is not Keras's npz file" in data.load("mnist").note
     np.savez(folder / "mnist.npz", **WHOLE)
     (folder / "mnist.npz").write_bytes((folder / "mnist.npz").read_bytes()[:5000])
-    assert "mnist.npz is not Keras's npz file" in data.load("mnist").note
+    assert "mnist.npz is no whole archive" in data.load("mnist").note
 
 
 @pytest.mark.parametrize("shape", [(10**12, 28, 28), (10**30, 28, 28), (3, 28, 28)])
@@ -475,6 +475,19 @@ def test_keras_npz_is_known_by_another_name(world, monkeypatch):
     np.savez(world / "own" / "mnist (2).npz", **WHOLE)
     monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
     assert data.load("mnist").source == "$LABKIT_DATA"
+
+
+@pytest.mark.parametrize("name", ["archive.zip", "mnist.npz", "no name"])
+def test_an_archive_of_the_files_is_read_as_it_is(world, monkeypatch, name):
+    (world / "own").mkdir()
+    with zipfile.ZipFile(world / "own" / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        for array, file in FILES.items():
+            archive.writestr(f"{file}/{file}", raw(array) if array.startswith("x") else zipped(array))
+        archive.writestr("mnist_train.csv", "label,1x1\n5,0\n")
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    mnist = data.load("mnist")
+    assert mnist.source == "$LABKIT_DATA" and mnist.note == ""
+    assert_array_equal(mnist.y_train, WHOLE["y_train"])
 
 
 def test_a_good_file_beside_a_bad_one_is_taken_and_the_bad_one_named(world):

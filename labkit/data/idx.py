@@ -23,7 +23,9 @@ from labkit.data.errors import DamagedError, DataError
 # third byte 0x08 says unsigned bytes, the fourth the number of dimensions
 IMAGES, LABELS = 0x00000803, 0x00000801
 LARGEST = 16 + 60_000 * math.prod(SHAPE)  # bytes of the largest official file
-GZIP, MOST_LAYERS = b"\x1f\x8b", 3
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+MOST_LAYERS, MOST_MEMBERS = 3, 50  # of gzip over gzip; files of an archive that are looked at
+PEEK = 2**14  # bytes
 
 
 def read_bytes(path: Path, most: int = LARGEST) -> bytes:
@@ -32,11 +34,15 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
     Raises DamagedError when it is cut short.
     """
     with open(path, "rb") as file:
-        content = file.read(most)
+        return unpacked(file.read(most), most, path.name)
+
+
+def unpacked(content: bytes, most: int, name: str) -> bytes:
+    """The first `most` bytes of a file's content, unpacked as often as it was gzipped."""
     for _ in range(MOST_LAYERS):
         if not content.startswith(GZIP):
             break
-        content = gunzipped(content, most, path.name)
+        content = gunzipped(content, most, name)
     return content
 
 
@@ -55,28 +61,40 @@ def gunzipped(content: bytes, most: int, name: str) -> bytes:
         raise DamagedError(f"{name} is cut short or damaged: {error}") from error
 
 
-def peek(path: Path, most: int = 600) -> bytes:
+def peek(path: Path) -> bytes:
     """The first bytes of a file, unpacked as `read_bytes` does; b"" if that cannot be told."""
     try:
         with open(path, "rb") as file:
-            start = file.read(2**14)
-        for _ in range(MOST_LAYERS):
-            if start.startswith(GZIP):
-                start = zlib.decompressobj(wbits=31).decompress(start, 2**14)
-    except (OSError, zlib.error):
+            return start_of(file.read(PEEK))
+    except OSError:
         return b""
-    return start[:most]
+
+
+def start_of(content: bytes) -> bytes:
+    """The first bytes of what was gzipped, perhaps more than once; b"" for what is damaged."""
+    for _ in range(MOST_LAYERS):
+        if content.startswith(GZIP):
+            try:
+                content = zlib.decompressobj(wbits=31).decompress(content, PEEK)
+            except zlib.error:
+                return b""
+    return content
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether a file starts as IDX images or labels do, or is an archive made by Keras."""
+    """Whether a file starts as IDX images or labels do, or is an archive of such, or Keras's."""
     start = peek(path)
-    if start.startswith(b"PK"):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return "x_train.npy" in archive.namelist()
-        except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
-            return False
+    if not start.startswith(ZIP):
+        return starts_as_idx(start)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return is_keras(archive) or bool(idx_members(archive))
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return False
+
+
+def starts_as_idx(start: bytes) -> bool:
+    """Whether these are the first bytes of IDX images or labels."""
     return start[:4] in (struct.pack(">I", IMAGES), struct.pack(">I", LABELS))
 
 
@@ -124,6 +142,44 @@ def to_idx(array: np.ndarray) -> bytes:
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def read_archive(path: Path) -> list[np.ndarray]:
+    """The arrays of an archive: Keras's npz, or a zip of IDX files as Kaggle's.
+
+    Raises DamagedError when it is cut short, DataError for any other archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if not is_keras(archive) and (members := idx_members(archive)):
+                return [read_idx_member(archive, entry) for entry in members]
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DamagedError(f"{path.name} is no whole archive: {error}") from error
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"{path.name} cannot be read: {error}") from error
+    return list(read_npz(path).values())
+
+
+def is_keras(archive: zipfile.ZipFile) -> bool:
+    """Whether an archive has the files of Keras's."""
+    return "x_train.npy" in archive.namelist()
+
+
+def idx_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members of an archive that start as IDX files do."""
+    found = []
+    for entry in archive.infolist()[:MOST_MEMBERS]:
+        if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not entry.is_dir():
+            with archive.open(entry) as file:
+                if starts_as_idx(start_of(file.read(PEEK))):
+                    found.append(entry)
+    return found
+
+
+def read_idx_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    """The array of an IDX file in an archive."""
+    with archive.open(entry) as file:
+        return parse_idx(unpacked(file.read(LARGEST), LARGEST, entry.filename), entry.filename)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:

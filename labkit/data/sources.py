@@ -14,11 +14,12 @@ from labkit.data.catalogue import FILES, SETS, Edition, ImageSet
 from labkit.data.errors import DamagedError, DataError, NotThere
 from labkit.data.found import FileCheck, Found, Part
 from labkit.data.idx import (
+    ZIP,
     is_image_file,
     parse_idx,
     peek,
+    read_archive,
     read_bytes,
-    read_npz,
     sha256,
     to_idx,
 )
@@ -287,8 +288,8 @@ def array_named(path: Path) -> str | None:
 
 def read_file(path: Path) -> list[np.ndarray]:
     """The arrays that a file holds. Raises DataError or OSError, which name it."""
-    if peek(path).startswith(b"PK"):
-        return list(read_npz(path).values())
+    if peek(path).startswith(ZIP):
+        return read_archive(path)
     return [parse_idx(read_bytes(path), path.name)]
 
 
