@@ -24,7 +24,7 @@ from labkit.data.faces.layouts import MatOptions
 from labkit.data.faces.matfile import kind_of
 from labkit.data.faces.matvalues import Turns
 from labkit.data.faces.reader import Faces, read_faces
-from labkit.project import PACKAGE
+from labkit.project import CHECKOUT
 
 MOST_MEMORY = 2**30  # bytes
 LEAST_SECONDS, BYTES_A_SECOND = 8, 2**23  # of a processor; more for a large file
@@ -54,8 +54,9 @@ def read_apart(path: Path, options: MatOptions | None = None) -> Faces:
 def start(path: Path, options: MatOptions, breaking: dict[int, str], seconds: float):
     """The process that reads a file, when it has ended."""
     job = {"path": str(path), "options": asdict(options), "breaking": breaking, "seconds": seconds}
+    checkout = [str(CHECKOUT)] if CHECKOUT else []  # this very labkit, and not another that is installed
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(PACKAGE.parent), os.environ.get("PYTHONPATH")))),
+        "PYTHONPATH": os.pathsep.join([*checkout, *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONIOENCODING": "utf-8",
         "OPENBLAS_NUM_THREADS": "1",  # each thread asks for memory
     }
