@@ -250,6 +250,14 @@ def test_values_that_cannot_be_told_are_an_error(tmp_path, kind):
         read_faces(tmp_path / "ck.mat")
 
 
+def test_a_few_grey_pictures_are_read_when_that_is_said(tmp_path):
+    savemat(tmp_path / "ck.mat", {"faces": FACES[:3]})
+    for wish in ({}, {"variable": "faces"}):
+        with pytest.raises(DataError, match="one colour picture or a few grey ones"):
+            read_faces(tmp_path / "ck.mat", MatOptions(**wish))
+    assert_allclose(read_faces(tmp_path / "ck.mat", MatOptions(axis=0)).images, FACES[:3] / 255, atol=1e-6)
+
+
 @pytest.mark.parametrize(("height", "width"), [(49, 64), (64, 49), (48, 27), (36, 64), (40, 90)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_flat_images_whose_size_is_a_square_by_chance_are_an_error(tmp_path, height, width, order):

@@ -30,6 +30,7 @@ MOST_MEMORY = 2**30  # bytes
 LEAST_SECONDS, BYTES_A_SECOND = 8, 2**23  # of a processor; more for a large file
 IDLE = 8  # so much longer may a busy machine take
 MOST_TRIES = 4
+OUT_OF_TIME = -24  # as if ended by SIGXCPU
 AT = re.compile(r"^reads (\d+) (.*)$", re.MULTILINE)  # what the process says on its standard error
 
 
@@ -67,12 +68,12 @@ def start(path: Path, options: MatOptions, breaking: dict[int, str], seconds: fl
             command, input=task, capture_output=True, timeout=IDLE * seconds, env=environment
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, -24, b"", b"")
+        return subprocess.CompletedProcess(command, OUT_OF_TIME, b"", b"")
 
 
 def ran_out_of_time(returncode: int) -> bool:
     """Whether a process was ended for the time it took."""
-    return returncode in (-24, -9)  # SIGXCPU, and SIGKILL for one that ignores it
+    return returncode == OUT_OF_TIME
 
 
 def ending(done) -> str:

@@ -128,9 +128,10 @@ def layouts(array: np.ndarray, options: MatOptions) -> list[Layout]:
 
 def is_colour(array: np.ndarray) -> bool:
     """Whether an array may be one colour picture as well as three or four grey ones."""
-    shape = array.shape
-    ways = [shape[:2]] * (shape[-1] in (3, 4)) + [shape[1:]] * (shape[0] == 3)
-    return array.ndim == 3 and any(min(way) >= LEAST_SIDE for way in ways)
+    if array.ndim != 3:
+        return False
+    a, b, c = array.shape
+    return (c in (3, 4) and min(a, b) >= LEAST_SIDE) or (a == 3 and min(b, c) >= LEAST_SIDE)
 
 
 def flat_layout(shape, axis: int, image_shape) -> Layout | None:
@@ -195,26 +196,32 @@ def image_size(value: object, options: MatOptions) -> tuple[int, set] | None:
 def why_no_images(variables: dict[str, object]) -> str:
     """The error when nothing is a set of images; a single image and colour are told apart."""
     for name, value in variables.items():
-        array = value if isinstance(value, np.ndarray) else np.zeros(0)
-        if isinstance(value, list) and len(value) == 1 and cell_images(value):
-            return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
-        if is_colour(squeezed(array)) if array.ndim > 2 else False:
-            return (
-                f"holds one colour picture or a few grey ones, {described(name, value)}; say axis= for grey "
-                "ones, and make colour grey first (rgb2gray in MATLAB)"
-            )
-        colours = isinstance(value, list) and {np.ndim(item) for item in value} == {3}
-        if colours or (array.ndim == 4 and 3 in array.shape):
-            return f"holds colour images, {described(name, value)}; make them grey first (rgb2gray in MATLAB)"
-        flat = array.ndim == 2 and 1 in array.shape and math.isqrt(array.size) ** 2 == array.size >= 256
-        plane = [n for n in array.shape if n > 1]
-        if flat or (array.ndim > 1 and len(plane) == 2 and min(plane) >= LEAST_SIDE and is_plane(plane)):
-            return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
+        if reason := why_no_set(name, value):
+            return reason
     return (
         f"has no variable that can be images; it has {all_described(variables)}. Images are (n, h·w), "
         "(h·w, n), (h, w, n), (n, h, w) or a cell array of (h, w); of flat images that are not square "
         f"say shape=(height, width).{remedies(variables)}"
     )
+
+
+def why_no_set(name: str, value: object) -> str | None:
+    """The error for a variable that is a picture and no set of grey ones; None for anything else."""
+    array = value if isinstance(value, np.ndarray) else np.zeros(0)
+    cells = value if isinstance(value, list) else []
+    if is_colour(squeezed(array)):
+        return (
+            f"holds one colour picture or a few grey ones, {described(name, value)}; say axis= for grey "
+            "ones, and make colour grey first (rgb2gray in MATLAB)"
+        )
+    if {getattr(item, "ndim", 0) for item in cells} == {3} or (array.ndim == 4 and 3 in array.shape):
+        return f"holds colour images, {described(name, value)}; make them grey first (rgb2gray in MATLAB)"
+    flat = array.ndim == 2 and 1 in array.shape and math.isqrt(array.size) ** 2 == array.size >= 256
+    plane = [n for n in array.shape if n > 1]
+    one = array.ndim > 1 and len(plane) == 2 and min(plane) >= LEAST_SIDE and is_plane(plane)
+    if flat or one or (len(cells) == 1 and cell_images(value)):
+        return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
+    return None
 
 
 def is_plane(plane) -> bool:
@@ -229,6 +236,8 @@ def choose_layout(name: str, array, counts: set[int], options: MatOptions) -> tu
     pixels read in a wrong order are noise.
     """
     found = layouts(array, options)
+    if not found and options.axis is None and is_colour(squeezed(array)):
+        raise DataError(why_no_set(name, array))
     if not found or all(x.n < 2 for x in found):
         single = found and all(x.n < 2 for x in found)
         what = "holds a single image" if single else "cannot be images"
