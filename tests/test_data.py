@@ -519,6 +519,14 @@ def test_an_older_corrupt_file_is_never_overwritten(world):
     assert older.read_bytes() == b"mine" and path.with_name(f"{path.name}.corrupt1").exists()
 
 
+def test_the_files_are_found_among_thousands_of_others(world, monkeypatch):
+    write(world / "own", WHOLE)
+    for i in range(3000):
+        (world / "own" / f"a{i}.png").touch()
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    assert data.load("mnist").source == "$LABKIT_DATA"
+
+
 def test_what_macos_leaves_beside_files_is_no_file_of_a_set(world, monkeypatch):
     write(world / "own", WHOLE)
     for name in FILES.values():

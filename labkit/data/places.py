@@ -13,7 +13,8 @@ from labkit.project import ROOT, bundled_data, can_write, data_cache, expanded, 
 
 CACHE = data_cache()
 MINI = bundled_data()
-MOST_ENTRIES, DEEPEST = 500, 3  # looked at in one folder; folders inside each other
+DEEPEST = 3  # folders inside each other
+MOST_NAMES, MOST_ENTRIES, MOST_FILES = 100_000, 500, 2_000  # listed; looked at in one folder; in all
 APPLE_DOUBLE = b"\0\x05\x16\x07"  # what macOS leaves beside files on other systems' disks: ._name
 SYSTEM = (Path("/usr/share/datasets"), Path("/usr/local/share/datasets"))
 
@@ -83,26 +84,36 @@ def library_home(variable: str, below_home: str, folder: str) -> Path | None:
 def files_below(folder: Path, depth: int = DEEPEST) -> list[Path]:
     """The regular files in a folder and in those inside it, `depth` deep, the nearest first.
 
-    No more than `MOST_ENTRIES` entries of a folder and as many folders are looked at.
+    In a large folder `MOST_ENTRIES` entries are looked at, and no more than `MOST_FILES` in all.
 
     Raises OSError if the folder itself cannot be read.
     """
     found, level = [], [folder]
     for _ in range(depth + 1):
-        entries = [entry for place in level for entry in entries_of(place, strict=place == folder)]
-        found += [path for path in entries if is_file(path)]
-        level = [path for path in entries if is_folder(path)][:MOST_ENTRIES]
+        inside = []
+        for place in level:
+            if len(found) < MOST_FILES:
+                entries = entries_of(place, strict=place == folder)
+                found += filter(is_file, entries)
+                inside += filter(is_folder, entries)
+        level = inside[:MOST_ENTRIES]
     return found
 
 
 def entries_of(folder: Path, *, strict: bool) -> list[Path]:
-    """What lies in a folder, by name; of one that is not for this user nothing, unless `strict`."""
+    """What lies in a folder, what has a telling name first; nothing if it is locked, unless `strict`."""
     try:
-        return sorted(islice(folder.iterdir(), MOST_ENTRIES))
+        entries = list(islice(folder.iterdir(), MOST_NAMES))
     except OSError:
         if strict:
             raise
         return []
+    return sorted(entries, key=lambda path: (not has_telling_name(path), path.name))[:MOST_ENTRIES]
+
+
+def has_telling_name(path: Path) -> bool:
+    """Whether a file is named as one of those that are looked for."""
+    return bool(official_name(path)) or path.suffix.lower() in (".mat", ".npz", ".gz", ".zip")
 
 
 def own_problems() -> list[str]:
