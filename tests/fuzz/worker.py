@@ -6,6 +6,7 @@ at a .mat file, which is read apart in earnest, that is no fault as long as read
 
 import multiprocessing
 import tempfile
+import time
 import traceback
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Worker:
     """Reads files of one kind; `ask` gives back what was wrong, or None."""
 
     def __init__(self, kind: str):
-        self.kind, self.process = kind, None
+        self.kind, self.process, self.slowest = kind, None, 0.0
         self.seeds = KINDS[kind].seeds()
         self.folder = tempfile.TemporaryDirectory(prefix="labkit-fuzz-")
         self.path = Path(self.folder.name) / "damaged"
@@ -36,10 +37,12 @@ class Worker:
             self.start()
         self.path.write_bytes(content)
         self.pipe.send((str(self.path), self.seeds[seed]))
+        begun = time.monotonic()
         try:
             answer = self.pipe.recv() if self.pipe.poll(MOST_SECONDS) else f"no answer in {MOST_SECONDS} s"
         except EOFError:
             answer = "the process died"
+        self.slowest = max(self.slowest, time.monotonic() - begun)
         if answer and answer.startswith(("no answer", "the process died")):
             self.stop()
             answer = self.apart(answer)

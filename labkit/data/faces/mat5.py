@@ -80,8 +80,9 @@ def v4_elements(content: memoryview) -> Iterator[memoryview]:
         if len(content) - at < 20:
             raise DataError(f"is cut short or damaged: {len(content) - at} bytes after the last variable")
         mopt, rows, columns, imaginary, length = struct.unpack_from(f"{order}5i", content, at)
-        digit = mopt // 10 % 10
-        if rows < 0 or columns < 0 or length < 1 or imaginary not in (0, 1) or digit not in range(6):
+        machine, digit = mopt // 1000, mopt // 10 % 10
+        sane = machine == (order == ">") and rows >= 0 and columns >= 0 and length >= 1
+        if not sane or imaginary not in (0, 1) or digit not in range(6):
             raise DataError(f"is damaged: byte {at} starts no variable of version 4")
         end = at + 20 + length + rows * columns * (1 + imaginary) * V4_SIZES[digit]
         check_end("a variable", end, len(content))
