@@ -260,7 +260,7 @@ def test_a_resumed_run_finds_the_checkpoints_of_its_own_unfinished_run(lab, tmp_
 def completed(request):
     """A completed run of the request in place, with a checkpoint in its working folder."""
     in_place(request)
-    request.work.mkdir(parents=True)
+    request.work.mkdir(parents=True, exist_ok=True)
     (request.work / "weights.h5").write_text("trained")
 
 
