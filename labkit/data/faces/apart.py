@@ -27,7 +27,7 @@ from labkit.data.faces.reader import Faces, read_faces
 from labkit.project import CHECKOUT
 
 MOST_MEMORY = 2**30  # bytes
-LEAST_SECONDS, BYTES_A_SECOND = 8, 2**23  # of a processor; more for a large file
+LEAST_SECONDS, BYTES_A_SECOND = 6, 2**23  # of a processor; more for a large file
 IDLE = 8  # so much longer may a busy machine take
 MOST_TRIES = 4
 OUT_OF_TIME = -24  # as if ended by SIGXCPU
