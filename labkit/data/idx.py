@@ -26,6 +26,7 @@ LARGEST = 16 + 60_000 * math.prod(SHAPE)  # bytes of the largest official file
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 MOST_LAYERS, MOST_MEMBERS = 3, 50  # of gzip over gzip; files of an archive that are looked at
 PEEK = 2**14  # bytes
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error)  # as zipfile tells it
 
 
 def read_bytes(path: Path, most: int = LARGEST) -> bytes:
@@ -89,7 +90,7 @@ def is_image_file(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return is_keras(archive) or bool(idx_members(archive))
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except (*DAMAGED, ValueError, RuntimeError):
         return False
 
 
@@ -149,14 +150,15 @@ def read_archive(path: Path) -> list[np.ndarray]:
 
     Raises DamagedError when it is cut short, DataError for any other archive.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if not is_keras(archive) and (members := idx_members(archive)):
-                return [read_idx_member(archive, entry) for entry in members]
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DamagedError(f"{path.name} is no whole archive: {error}") from error
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"{path.name} cannot be read: {error}") from error
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if not is_keras(archive) and (members := idx_members(archive)):
+                    return [read_idx_member(archive, entry) for entry in members]
+        except DAMAGED as error:
+            raise DamagedError(f"{path.name} is no whole archive: {error}") from error
+        except (ValueError, RuntimeError) as error:
+            raise DataError(f"{path.name} cannot be read: {error}") from error
     return list(read_npz(path).values())
 
 
@@ -187,13 +189,19 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
     Raises DataError when it is no such file, or its arrays are too large or of another kind.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {name: parse_npy(read_member(archive, f"{name}.npy"), name) for name in FILES}
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DamagedError(f"{path.name} is not Keras's npz file: {error}") from error
-    except (KeyError, ValueError, RuntimeError, MemoryError) as error:  # an encrypted entry, a deep header
-        raise DataError(f"{path.name} is not Keras's npz file: {error}") from error
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return {name: parse_npy(read_member(archive, f"{name}.npy"), name) for name in FILES}
+        except DAMAGED as error:
+            raise DamagedError(f"{path.name} is not Keras's npz file: {error}") from error
+        except (
+            KeyError,
+            ValueError,
+            RuntimeError,
+            MemoryError,
+        ) as error:  # an encrypted entry, a deep header
+            raise DataError(f"{path.name} is not Keras's npz file: {error}") from error
 
 
 def read_member(archive: zipfile.ZipFile, name: str, most: int = LARGEST + 4096) -> bytes:
