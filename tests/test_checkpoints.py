@@ -153,7 +153,7 @@ def afresh():
 @pytest.mark.parametrize("thing", THINGS)
 def test_what_is_no_checkpoint_is_set_aside_and_training_starts_afresh(tmp_path, thing, afresh):
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         fit(tmp_path)
     path = tmp_path / "checkpoint.npz"
     put(path, thing)
