@@ -14,6 +14,7 @@ SLOW = {
     "test_cli.py",
     "test_conv_autoencoder.py",
     "test_cvae.py",
+    "test_fuzz.py",
     "test_gan.py",
     "test_other_parameters.py",
     "test_pooled_conv.py",
