@@ -54,7 +54,7 @@ def known_claims() -> dict[str, Claim]:
     if not path.exists():
         return {}
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("claims", {})
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("claims", {})
         return {name: read_claim(name, dict(entry)) for name, entry in table.items()}
     except (OSError, tomllib.TOMLDecodeError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ConfigError):

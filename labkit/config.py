@@ -78,7 +78,7 @@ def find_lab(name: str) -> Lab:
 def read_lab(path: Path) -> Lab:
     """Read a notebook's title and parameters. Raises ConfigError if it is no notebook."""
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
         sources = [("".join(c["source"]), c["cell_type"], c["metadata"].get("tags") or []) for c in cells]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path.name} is not a readable Jupyter notebook: {error}") from error
@@ -104,7 +104,7 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
     """The cost knobs of `lab` under `profile`, from ``profiles.toml``."""
     path = notebooks_dir() / "profiles.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path.name} is not readable TOML: {error}") from error
     if profile not in PROFILES:

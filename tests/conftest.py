@@ -10,9 +10,11 @@ settings.load_profile("labkit")
 
 # Files that train networks or run whole labs; `make check` leaves them out.
 SLOW = {
+    "test_checkpoints.py",
     "test_cli.py",
     "test_conv_autoencoder.py",
     "test_cvae.py",
+    "test_fuzz.py",
     "test_gan.py",
     "test_other_parameters.py",
     "test_pooled_conv.py",

@@ -4,6 +4,7 @@ labs      labs, notebooks: what there is, and copies of it to work on
 runs      run
 pages     render
 datasets  data
+console   text for consoles that are not UTF-8
 
 Exit status: 0 all fine; 1 a run failed; 2 bad usage, an unknown lab, profile or parameter.
 """
@@ -17,11 +18,13 @@ from collections.abc import Sequence
 
 from labkit import __version__
 from labkit.cli import datasets, labs, pages, runs
+from labkit.cli.console import write_what_can_be_written
 from labkit.parameters import ConfigError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
+    write_what_can_be_written()
     arguments = parser().parse_args(argv)
     try:
         return arguments.command(arguments)

@@ -10,7 +10,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -37,6 +37,15 @@ class Identity:
     def key(self) -> str:
         """Twelve hex digits, for a folder's name."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+    def is_longer_than(self, other: Identity) -> bool:
+        """Whether this run is an `other` one for more epochs: no epoch depends on how many there are."""
+        names = [name for name in self.parameters if name.startswith("epochs")]
+        pairs = [(self.parameters[name], other.parameters.get(name)) for name in names]
+        if not all(type(now) is type(before) is int and now >= before for now, before in pairs):
+            return False
+        same = replace(other, parameters=other.parameters | {name: self.parameters[name] for name in names})
+        return same == self != other
 
     def differences(self, other: Identity) -> list[str]:
         """How this run differs from an `other`, earlier one, in words; empty if it does not."""

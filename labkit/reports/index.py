@@ -82,8 +82,8 @@ def thumbnail(folder: Path, name: str) -> str | None:
             with Image.open(path) as image:
                 small = image.convert("RGB")
                 small.thumbnail(THUMBNAIL_SIZE)
-        except OSError:
-            continue  # not a picture; the next may be one
+        except (OSError, ValueError, SyntaxError):  # Pillow raises the last for a broken PNG
+            continue  # not a picture, or one too large; the next may be one
         buffer = io.BytesIO()
         small.save(buffer, format="JPEG", quality=80)
         return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

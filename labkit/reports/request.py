@@ -81,10 +81,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """Whether a run is reused ("skip"), goes on ("continue") or starts afresh ("anew"), and why."""
+    """Whether a run is reused ("skip"), goes on ("continue", "longer") or starts afresh ("anew"), and why.
+
+    A run that goes on for more epochs begins with the working folder `of` the completed one.
+    """
 
     kind: str
     why: str
+    of: str = ""
 
 
 def prepare(
@@ -148,6 +152,9 @@ def planned(request: Request) -> Plan:
         return Plan("skip", "a completed run like this is in place")
     if started := (read_json(request.unfinished) or {}).get("start"):
         return Plan("continue", f"goes on from the checkpoints of the unfinished run of {started}")
+    before = recorded_identity(last)
+    if request.identity.is_longer_than(before) and (request.works / before.key).is_dir():
+        return Plan("longer", f"goes on from the completed run: {'; '.join(reasons)}", before.key)
     if not last:
         return Plan("anew", "trains everything: there is no earlier run here")
     return Plan("anew", f"trains everything anew: {'; '.join(reasons)}")

@@ -70,6 +70,8 @@ def clear(request: Request, start: str) -> None:
         raise OSError(f"the working folder {request.work} is a link; labkit empties folders of its own only")
     if request.plan.kind != "continue" or not request.resume:
         shutil.rmtree(request.work, ignore_errors=True)
+    if request.plan.kind == "longer" and request.resume:
+        shutil.copytree(request.works / request.plan.of, request.work, symlinks=True)
     shutil.rmtree(runner_folder(request), ignore_errors=True)
     for name in ("facts.jsonl", "metrics.json"):
         (request.work / name).unlink(missing_ok=True)
