@@ -2,6 +2,7 @@
 
 labs      labs, notebooks: what there is, and copies of it to work on
 runs      run
+sweeps    sweep
 pages     render
 datasets  data
 
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from labkit import __version__
-from labkit.cli import datasets, labs, pages, runs
+from labkit.cli import datasets, labs, pages, runs, sweeps
 from labkit.parameters import ConfigError
 
 
@@ -41,6 +42,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="labkit", description="Run the labs and make their reports.")
     top.add_argument("--version", action="version", version=f"labkit {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (labs, runs, pages, datasets):
+    for module in (labs, runs, sweeps, pages, datasets):
         module.add(commands)
     return top

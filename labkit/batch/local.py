@@ -1,0 +1,122 @@
+"""Jobs on this machine: an executor whose threads each have a process that runs one job after another."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from labkit.batch.jobs import Outcome
+from labkit.reports.request import Request
+
+SECONDS_TO_END = 30  # the worker has ten to save its notebook, then the page is made
+
+
+class WorkerLost(RuntimeError):  # noqa: N818
+    """The process that ran a job is gone."""
+
+
+class LocalPool(ThreadPoolExecutor):
+    """A `concurrent.futures` executor of requests; what happens in them goes to `on_event(folder, event)`."""
+
+    lost = (WorkerLost,)
+
+    def __init__(self, jobs: int, threads: int | None, on_event: Callable[[str, dict[str, Any]], None]):
+        super().__init__(jobs, thread_name_prefix="labkit-job")
+        self.jobs, self.threads, self.on_event = jobs, threads, on_event
+        self.own = threading.local()
+        self.slots: list[Slot] = []
+
+    def submit(self, request: Request) -> Future[Outcome]:
+        """Run one request; the future raises WorkerLost if its process dies."""
+        return super().submit(self.run, replace(request, threads=self.threads))
+
+    def run(self, request: Request) -> Outcome:
+        """Run one request in this thread's process, which is started again if it died."""
+        slot = getattr(self.own, "slot", None)
+        if slot is None or not slot.alive:
+            slot = self.own.slot = Slot()
+            self.slots.append(slot)
+        return slot.call(request, lambda event: self.on_event(request.folder, event))
+
+    def delivered(self, future: Future[Outcome], request: Request) -> Outcome:
+        """The outcome of a future that is done; results lie where they belong already."""
+        return future.result()
+
+    def broken(self) -> str:
+        """Why no job can run any more; empty, for this machine is still there."""
+        return ""
+
+    def room(self) -> int:
+        """How many jobs can run at once."""
+        return self.jobs
+
+    def stop(self) -> None:
+        """End what is running, in good order."""
+        for slot in self.slots:
+            slot.stop()
+
+    def close(self) -> None:
+        """Let the processes go."""
+        for slot in self.slots:
+            slot.close()
+        self.shutdown()
+
+
+class Slot:
+    """A process of its own: ``python -m labkit.batch.slot``. It ends when this one is gone."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            # -P keeps a caller's own queue.py or random.py from being taken for Python's
+            [sys.executable, "-P", "-m", "labkit.batch.slot"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the command, which ends its runs in good order
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        return self.process.poll() is None
+
+    def call(self, request: Request, on_event: Callable[[dict[str, Any]], None]) -> Outcome:
+        """Run one request there. Raises WorkerLost if the process dies."""
+        try:
+            self.tell(request)
+            while True:
+                kind, value = pickle.load(self.process.stdout)  # noqa: S301 -- from our own process
+                if kind == "outcome":
+                    return value
+                on_event(value)
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            code = self.process.wait()
+            how = f"signal {-code}" if code < 0 else f"exit status {code}"
+            raise WorkerLost(f"the process that ran the job ended by {how}") from error
+
+    def tell(self, message: Any) -> None:
+        """Send one message."""
+        self.process.stdin.write(pickle.dumps(message))
+        self.process.stdin.flush()
+
+    def stop(self) -> None:
+        """Ask it to end its job."""
+        with contextlib.suppress(OSError):
+            self.tell("stop")
+
+    def close(self) -> None:
+        """Let it go, and see it gone."""
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
