@@ -11,6 +11,7 @@ settings.load_profile("labkit")
 # Files that train networks or run whole labs; `make check` leaves them out.
 SLOW = {
     "test_cli.py",
+    "test_cluster.py",
     "test_conv_autoencoder.py",
     "test_cvae.py",
     "test_gan.py",

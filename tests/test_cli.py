@@ -9,7 +9,7 @@ import pytest
 
 from labkit import batch, project
 from labkit.cli import main, runs
-from labkit.cli.runs import literal
+from labkit.parameters import literal
 
 HEAVY = {"tensorflow", "keras", "papermill", "nbconvert", "nbformat", "matplotlib", "jupyter_client"}
 
@@ -39,7 +39,7 @@ def ran(monkeypatch):
     """The requests that would have been run; each is said to have ended well."""
     requests = []
 
-    def run_all(given, jobs):
+    def run_all(given, jobs, **options):
         requests.extend(given)
         return [batch.Result(request, "completed") for request in given]
 
@@ -188,7 +188,9 @@ def test_a_file_that_is_no_notebook_is_named(labs, capsys):
 
 
 def test_a_failed_run_is_exit_status_1(labs, monkeypatch, capsys):
-    failed = lambda requests, jobs: [batch.Result(request, "failed", "it broke") for request in requests]  # noqa: E731
+    def failed(requests, jobs, **options):
+        return [batch.Result(request, "failed", "it broke") for request in requests]
+
     monkeypatch.setattr(batch, "run_all", failed)
     assert main(["run", "1"]) == 1
     assert "01_vae: it broke" in capsys.readouterr().out

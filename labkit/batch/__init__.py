@@ -118,13 +118,17 @@ class Batch:
                 self.progress.note(f"Ending {len(self.running)} runs in good order …")
                 pool.stop()
             self.submit(pool)
-            # With a limit, so that the main thread gets to handle signals.
-            done, _ = wait(self.running, timeout=0.5, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in self.wait():
                 self.collect(future, pool)
             self.abandon()
         self.progress.close()
         return self.results
+
+    def wait(self) -> set[Future]:
+        """Futures that are done. With a limit, so that the main thread gets to handle signals."""
+        if not self.running and self.waiting:  # no worker yet
+            self.stop.wait(0.5)
+        return wait(self.running, timeout=0.5, return_when=FIRST_COMPLETED).done
 
     def submit(self, pool) -> None:
         """Hand over as many requests as there is room for."""
@@ -154,14 +158,8 @@ class Batch:
         self.folders.pop(request.folder, None)
         try:
             outcome = pool.delivered(future, request)
-        except CancelledError:
-            self.give_up(index, request, pool, "its run was cancelled")
-        except pool.lost as error:
-            if self.stop.is_set() or self.tries[request.folder] >= MOST_TRIES:
-                self.give_up(index, request, pool, str(error))
-            else:
-                self.progress.note(f"{request.folder}: {error}; it is run again")
-                self.waiting.appendleft((index, request))
+        except (CancelledError, *pool.lost) as error:
+            self.try_again(index, request, pool, str(error) or "the connection to its worker was lost")
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
             self.finish(index, Result(request, "failed", message), message)
@@ -169,12 +167,17 @@ class Batch:
             words = outcome.message or f"completed in {duration(outcome.seconds or 0)}"
             self.finish(index, Result(request, outcome.status, outcome.message, outcome.seconds), words)
 
-    def give_up(self, index: int, request: Request, pool, why: str) -> None:
-        """Report a job as failed whose workers died."""
+    def try_again(self, index: int, request: Request, pool, why: str) -> None:
+        """Run a job again whose worker died, unless that has been tried often enough or cannot be."""
+        tries = self.tries[request.folder]
         if problem := pool.broken():
             why = problem
-        elif (tries := self.tries[request.folder]) >= MOST_TRIES:
-            why = f"it was tried {tries} times, and each time its worker died: {why}"
+        elif tries >= MOST_TRIES:
+            why = f"it was tried {MOST_TRIES} times, and each time its worker died: {why}"
+        elif not self.stop.is_set():
+            self.progress.note(f"{request.folder}: {why}; it is run again")
+            self.waiting.appendleft((index, request))
+            return
         self.finish(index, Result(request, "killed", why), why, lost=True)
 
     def abandon(self) -> None:

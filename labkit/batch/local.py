@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from labkit.batch.jobs import Outcome
@@ -70,14 +72,19 @@ class LocalPool(ThreadPoolExecutor):
 
 
 class Slot:
-    """A process of its own: ``python -m labkit.batch.slot``. It ends when this one is gone."""
+    """A process of its own: ``python -m labkit.batch.slot``. It ends when this one is gone.
 
-    def __init__(self):
+    `env` is what its environment has besides this one's.
+    """
+
+    def __init__(self, env: Mapping[str, str] = MappingProxyType({})):
+        self.env = dict(env)
         self.process = subprocess.Popen(
             # -P keeps a caller's own queue.py or random.py from being taken for Python's
             [sys.executable, "-P", "-m", "labkit.batch.slot"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={**os.environ, **self.env},
             start_new_session=True,  # Ctrl-C is for the command, which ends its runs in good order
         )
 

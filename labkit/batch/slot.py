@@ -49,6 +49,7 @@ def listen(source, stop: threading.Event, requests: queue.SimpleQueue) -> None:
         if message == "stop":
             stop.set()
         else:
+            stop.clear()
             requests.put(message)
 
 

@@ -37,7 +37,7 @@ class Request:
     seconds; `memory_mb` the most memory that the run may hold, None for no limit; `threads` None
     leaves TensorFlow's thread count alone; `no_faces` leaves images of people out of the report;
     `data` the digests of the image sets as they would be read now; `batch` the id of the batch
-    that the run is part of; `env` what the run finds in its environment besides.
+    that the run is part of.
     """
 
     lab: Lab
@@ -57,7 +57,6 @@ class Request:
     no_faces: bool = False
     data: Mapping[str, str] = field(default_factory=dict)
     batch: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def works(self) -> Path:

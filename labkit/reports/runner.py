@@ -201,7 +201,6 @@ def environment(request: Request, going_on: bool) -> dict[str, str]:
     """The environment of the worker and, by inheritance, of its kernel."""
     env = dict(os.environ)
     env.pop("LABKIT_RESUME", None)
-    env |= request.env
     work = request.work.resolve()
     env |= {"LABKIT_PROFILE": request.profile, "LABKIT_RUN_DIR": str(work)}
     env["TMPDIR"] = str(work / "tmp")  # what a kernel that is ended leaves there goes with the folder

@@ -27,9 +27,15 @@ def parse_axes(texts: Sequence[str]) -> dict[str, list[Any]]:
             raise ConfigError(f"{text!r} is no NAME=V1,V2,… such as latent_dim=2,8,32")
         if name in axes:
             raise ConfigError(f"{name!r} is given twice; write all its values in one: {name}={values},…")
-        found = [literal(part.strip()) for part in SPLIT.split(values)]
+        found = [plain(literal(part.strip())) for part in SPLIT.split(values)]
         axes[name] = [value for i, value in enumerate(found) if value not in found[:i]]
     return axes
+
+
+def plain(value: Any) -> Any:
+    """A whole number as one, for 1.0 and 1 are the same value; anything else as it is."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return int(value) if whole else value
 
 
 def combinations(axes: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
@@ -40,9 +46,14 @@ def combinations(axes: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
 
 def folder_name(given: Mapping[str, Any]) -> str:
     """A folder's name for a combination: ``latent_dim=2,beta=0.5``; what is long or odd gets a digest."""
-    plain = ",".join(f"{name}={value}" for name, value in given.items())
-    name = re.sub(r"[^A-Za-z0-9_=,.+-]+", "_", plain)
-    if name == plain and len(name) <= LONGEST_FOLDER:
+    text = ",".join(f"{name}={in_name(value)}" for name, value in given.items())
+    name = re.sub(r"[^A-Za-z0-9_=,.+-]+", "_", text)
+    if name == text and len(name) <= LONGEST_FOLDER:
         return name
     digest = hashlib.sha256(json.dumps(dict(given), sort_keys=True, default=str).encode()).hexdigest()[:8]
     return f"{name[:LONGEST_FOLDER]}-{digest}"
+
+
+def in_name(value: Any) -> str:
+    """A value in a folder's name; a text that reads like a number, or has a comma, in quotes."""
+    return value if isinstance(value, str) and literal(value) == value and "," not in value else repr(value)

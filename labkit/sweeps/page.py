@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit import plots
-from labkit.plots.sweeps import MOST_SERIES
+from labkit.plots.sweeps import MOST_SERIES, is_number
 from labkit.reports import tables
 from labkit.reports.about import About, about_labs
 from labkit.reports.files import write_atomically
@@ -82,7 +82,7 @@ def shown_metrics(sweep: Sweep, rows: Sequence[Row]) -> list[Metric]:
 
 def differs(rows: Sequence[Row], column: str) -> bool:
     """Whether a column holds numbers, and not always the same one; of a single run, whether it holds one."""
-    values = [row[column] for row in rows if isinstance(row.get(column), int | float)]
+    values = [row[column] for row in rows if is_number(row.get(column))]
     return len(set(values)) > (len(values) > 1)
 
 
@@ -97,8 +97,7 @@ def draw(sweep: Sweep, rows: Sequence[Row], metrics: Sequence[Metric]) -> list[p
             others = [name for name in axes if name != axis]
             series = grouped(done, axis, others, metric.column)
             if series and len(figures) < MOST_PLOTS:
-                title = f"{metric.text}, every run a dot, lines through medians"
-                words = {"xlabel": tables.words(axis), "ylabel": metric.text, "title": title}
+                words = {"xlabel": tables.words(axis), "ylabel": metric.text}
                 figures.append(plots.spread_lines(series, **words, name=f"{metric.column}-{axis}"))
     return figures
 
@@ -115,8 +114,8 @@ def grouped(
         labels = dict.fromkeys(labels, "all settings of the other parameters")
     series: dict[str, dict[Any, list[float]]] = {}
     for row in rows:
-        if isinstance(value := row.get(column), int | float):
-            x = row[axis] if isinstance(row[axis], int | float) else tables.shown(row[axis])
+        if is_number(value := row.get(column)):
+            x = row[axis] if is_number(row[axis]) else tables.shown(row[axis])
             series.setdefault(labels[row["run"]] or column, {}).setdefault(x, []).append(float(value))
     return series
 

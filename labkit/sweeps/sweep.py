@@ -43,12 +43,11 @@ class Sweep:
 
     def add(self, grid: Iterable[Mapping[str, Any]]) -> list[str]:
         """Add combinations; return the folders of those asked for, the new and the known."""
-        known = {tuple(map(str, given.values())): name for name, given in self.runs.items()}
+        known = {repr(given): name for name, given in self.runs.items()}
         asked = []
         for given in grid:
             ordered = {name: given[name] for name in self.parameters}
-            key = tuple(map(str, ordered.values()))
-            name = known.setdefault(key, folder_name(ordered))
+            name = known.setdefault(repr(ordered), folder_name(ordered))
             self.runs.setdefault(name, ordered)
             asked.append(name)
         return asked
