@@ -107,7 +107,8 @@ class Batch:
         self.results: list[Result | None] = [None] * len(requests)
         self.running: dict[Future, tuple[int, Request]] = {}
         self.folders: dict[str, Request] = {}
-        self.tries: Counter[str] = Counter()
+        self.tries: Counter[str] = Counter()  # begun, by folder
+        self.losses: Counter[str] = Counter()  # workers that died, by folder
 
     def run(self, pool) -> list[Result]:
         """Run everything."""
@@ -139,8 +140,9 @@ class Batch:
             elif request.resume and request.plan.kind == "skip":
                 self.finish(index, Result(request, "skipped"), f"skipped, {request.plan.why}")
             else:
+                request = replace(request, batch=self.id)
                 self.folders[request.folder] = request
-                self.running[pool.submit(replace(request, batch=self.id))] = index, request
+                self.running[pool.submit(request)] = index, request
 
     def take(self, folder: str, event: dict[str, Any]) -> None:
         """Take an event of the run into `folder`; called from any thread."""
@@ -169,7 +171,8 @@ class Batch:
 
     def try_again(self, index: int, request: Request, pool, why: str) -> None:
         """Run a job again whose worker died, unless that has been tried often enough or cannot be."""
-        tries = self.tries[request.folder]
+        self.losses[request.folder] += 1
+        tries = max(self.tries[request.folder], self.losses[request.folder])
         if problem := pool.broken():
             why = problem
         elif tries >= MOST_TRIES:
@@ -191,7 +194,8 @@ class Batch:
         if lost:
             note_lost(result)
         self.results[index] = result
-        self.tries.pop(result.request.folder, None)
+        for counter in (self.tries, self.losses):
+            counter.pop(result.request.folder, None)
         self.progress.end(result.request, words, good=result.good)
         self.on_result(result)
 

@@ -32,6 +32,7 @@ TICK_SECONDS = 2  # between events of a run that only say that it goes on
 SILENCE = "120s"  # a connection may be silent for so long before it counts as lost
 SLURM_JOBS = 8  # where --jobs does not say how many
 INSTALL = "a cluster needs Dask: pip install 'labkit[batch]'"
+LEAVING = ("closing", "closing_gracefully", "closed", "failed")  # of a worker's states
 STOPPED: set[str] = set()  # batches that their command has ended; on a worker
 
 
@@ -125,7 +126,7 @@ class DaskPool:
     def stop(self) -> None:
         """End what is running, in good order."""
         if self.client.status == "running":
-            self.client.run(STOPPED.add, self.topic)
+            self.client.run(stop_batch, self.topic)
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -173,6 +174,11 @@ def slots_of(worker: dict[str, Any], resources: dict[str, float]) -> int:
     return min([worker["nthreads"], *(int(offered.get(n, 0) // amount) for n, amount in resources.items())])
 
 
+def stop_batch(topic: str) -> None:
+    """End the jobs of a batch on this worker, those that begin later too."""
+    STOPPED.add(topic)
+
+
 def run_on_worker(job: wire.Job) -> tuple[Outcome, dict[str, bytes] | None]:
     """Run a job in a process beside this worker; with the results as files where no folder is shared."""
     from distributed import Reschedule, get_worker
@@ -184,8 +190,9 @@ def run_on_worker(job: wire.Job) -> tuple[Outcome, dict[str, bytes] | None]:
     watch = WorkerWatch(worker, job.topic)
     with wire.workplace(job, Path(worker.local_directory)) as (request, env):
         slot = own_slot(env)
+        slot.begin(replace(request, threads=threads))
         with watch.over(slot):
-            outcome = slot.call(replace(request, threads=threads), teller(worker, job))
+            outcome = slot.outcome(teller(worker, job))
         if watch.leaving:
             raise Reschedule  # not the command's wish: another worker shall do it
         return outcome, wire.collect(request, job)
@@ -230,7 +237,7 @@ class WorkerWatch:
         """Why to end the job now; empty while it is wanted."""
         if self.topic in STOPPED:
             return "stopped"
-        if self.worker.status.name != "running":
+        if self.worker.status.name in LEAVING:
             return "leaving"
         task = self.worker.state.tasks.get(self.key)
         return "" if task is not None and task.state in ("executing", "long-running") else "unwanted"

@@ -34,6 +34,7 @@ class LocalPool(ThreadPoolExecutor):
         self.jobs, self.threads, self.on_event = jobs, threads, on_event
         self.own = threading.local()
         self.slots: list[Slot] = []
+        self.stopping, self.starting = False, threading.Lock()
 
     def submit(self, request: Request) -> Future[Outcome]:
         """Run one request; the future raises WorkerLost if its process dies."""
@@ -41,11 +42,15 @@ class LocalPool(ThreadPoolExecutor):
 
     def run(self, request: Request) -> Outcome:
         """Run one request in this thread's process, which is started again if it died."""
-        slot = getattr(self.own, "slot", None)
-        if slot is None or not slot.alive:
-            slot = self.own.slot = Slot()
-            self.slots.append(slot)
-        return slot.call(request, lambda event: self.on_event(request.folder, event))
+        with self.starting:  # so that a wish to stop meets each job before or after its start
+            if self.stopping:
+                return Outcome("not started", "interrupted before it began")
+            slot = getattr(self.own, "slot", None)
+            if slot is None or not slot.alive:
+                slot = self.own.slot = Slot()
+                self.slots.append(slot)
+            slot.begin(request)
+        return slot.outcome(lambda event: self.on_event(request.folder, event))
 
     def delivered(self, future: Future[Outcome], request: Request) -> Outcome:
         """The outcome of a future that is done; results lie where they belong already."""
@@ -61,8 +66,10 @@ class LocalPool(ThreadPoolExecutor):
 
     def stop(self) -> None:
         """End what is running, in good order."""
-        for slot in self.slots:
-            slot.stop()
+        with self.starting:
+            self.stopping = True
+            for slot in self.slots:
+                slot.stop()
 
     def close(self) -> None:
         """Let the processes go."""
@@ -93,10 +100,14 @@ class Slot:
         """Whether the process is there."""
         return self.process.poll() is None
 
-    def call(self, request: Request, on_event: Callable[[dict[str, Any]], None]) -> Outcome:
-        """Run one request there. Raises WorkerLost if the process dies."""
-        try:
+    def begin(self, request: Request) -> None:
+        """Begin a request there."""
+        with contextlib.suppress(OSError):  # that the process is gone is seen in its answer
             self.tell(request)
+
+    def outcome(self, on_event: Callable[[dict[str, Any]], None]) -> Outcome:
+        """Wait for the outcome of the request. Raises WorkerLost if the process dies."""
+        try:
             while True:
                 kind, value = pickle.load(self.process.stdout)  # noqa: S301 -- from our own process
                 if kind == "outcome":

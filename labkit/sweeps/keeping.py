@@ -10,12 +10,15 @@ from labkit.sweeps.sweep import Sweep, stale
 
 
 class Keeper:
-    """Holds a row for each run, read once and again when the run ends; writes table and page."""
+    """Holds a row for each run, read once and again when the run ends; writes table and page.
 
-    def __init__(self, sweep: Sweep, request: Request):
-        self.sweep, self.request = sweep, request
+    With a `request` of now, runs that are of another state than it are named.
+    """
+
+    def __init__(self, sweep: Sweep, request: Request | None = None):
+        self.sweep = sweep
         self.rows: dict[str, Row] = {name: read_row(sweep, name) for name in sweep.runs}
-        self.stale = stale(sweep, request)
+        self.stale = stale(sweep, request) if request else {}
 
     @property
     def no_parquet(self) -> str:

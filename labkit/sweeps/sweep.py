@@ -74,10 +74,7 @@ def open_sweep(
     fixed = dict(fixed)
     if not folder.exists() or not any(folder.iterdir()):
         return Sweep(folder, lab.of, lab.title, profile, list(parameters), fixed)
-    stored = read_json(folder / "sweep.json")
-    if stored is None:
-        raise ConfigError(f"{folder} is not empty and holds no sweep.json; choose another --name")
-    found = read_sweep(folder, stored)
+    found = read_folder(folder)
     asked = (lab.of, profile, sorted(parameters), fixed)
     there = (found.lab, found.profile, sorted(found.parameters), found.fixed)
     words = ("lab", "profile", "parameters", "fixed parameters")
@@ -88,8 +85,11 @@ def open_sweep(
     return found
 
 
-def read_sweep(folder: Path, stored: Mapping[str, Any]) -> Sweep:
-    """The sweep that a ``sweep.json`` tells of. Raises ConfigError where it is not whole."""
+def read_folder(folder: Path) -> Sweep:
+    """The sweep in `folder`, by its ``sweep.json``. Raises ConfigError where that is not there and whole."""
+    stored = read_json(folder / "sweep.json")
+    if stored is None:
+        raise ConfigError(f"{folder} is not empty and holds no sweep.json; choose another --name")
     try:
         runs = {str(name): dict(given) for name, given in stored["runs"].items()}
         entries = [stored[name] for name in ("lab", "title", "profile")]
