@@ -135,6 +135,18 @@ def test_a_run_that_kills_its_worker_three_times_fails_and_the_rest_go_on(reques
     assert "tried 3 times" in results[1].message and noted == [("seed=1", results[1].message)]
 
 
+def test_a_process_that_dies_before_it_begins_its_job_is_not_tried_for_ever(requests):
+    class Silently(Pool):
+        def submit(self, request):
+            self.begun.append(request.folder)
+            future = Future()
+            future.set_exception(WorkerLost("ended by exit status 1"))
+            return future
+
+    results, pool, _ = run(requests(1), completed, Silently)
+    assert results[0].outcome == "killed" and len(pool.begun) == 3
+
+
 def test_a_job_that_a_scheduler_begins_a_fourth_time_is_taken_back(requests):
     class Scheduler(Pool):
         def submit(self, request):

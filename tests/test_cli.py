@@ -88,6 +88,21 @@ def test_parameters_profile_and_limit_reach_the_run(labs, ran, tmp_path):
     assert not request.no_faces
 
 
+def test_limits_cluster_and_shares_reach_the_batch(labs, monkeypatch):
+    told = {}
+
+    def run_all(requests, jobs, *, scheduler, needs, on_result):
+        told.update(jobs=jobs, scheduler=scheduler, needs=needs, memory=requests[0].memory_mb)
+        return [batch.Result(request, "completed") for request in requests]
+
+    monkeypatch.setattr(batch, "run_all", run_all)
+    options = ["--memory", "1.5", "--cores", "2", "--gpus", "1", "--scheduler", "tcp://first:8786"]
+    assert main(["run", "1", *options]) == 0
+    assert told == {
+        "jobs": None, "scheduler": "tcp://first:8786", "needs": batch.Needs(2, 1), "memory": 1500
+    }  # fmt: skip
+
+
 def test_a_parameter_given_twice_is_an_error_that_names_the_sweep(labs, ran, capsys):
     assert main(["run", "1", "-p", "seed", "2", "-p", "seed", "5"]) == 2
     assert "labkit sweep 01 seed=2,5" in capsys.readouterr().err
@@ -170,6 +185,8 @@ def test_what_does_not_exist_or_fit_is_named_before_anything_runs(labs, ran, cap
         [],
         ["walk"],
         ["run", "--jobs", "0"],
+        ["run", "--memory", "0"],
+        ["sweep", "1"],
         ["run", "--timeout", "-1"],
         ["run", "--timeout", "nan"],
         ["run", "-p", "seed"],
