@@ -16,7 +16,7 @@ MOST_TICKS = 12  # a value of the axis each, where there are no more
 def spread_lines(series, *, xlabel, ylabel, title="", name="spread"):
     """One line a series through the medians over repetitions; every run is a dot.
 
-    Unlike `seed_lines` it takes any number of repetitions at each value, none included.
+    Unlike `lines` it takes any number of repetitions at each value, none included.
 
     Args:
         series: dict of label → dict of value → list of numbers, at most six series. Values are
