@@ -74,6 +74,13 @@ class Pool:
         self.stopped = True
 
 
+class Cancelled(Future):
+    """A future that tells those who wait for it when it is cancelled, as Dask's executor does."""
+
+    def cancel(self):
+        return super().cancel() and not self.set_running_or_notify_cancel()
+
+
 class Silent:
     """A progress that keeps what it is told."""
 
@@ -150,7 +157,8 @@ def test_a_process_that_dies_before_it_begins_its_job_is_not_tried_for_ever(requ
 def test_a_job_that_a_scheduler_begins_a_fourth_time_is_taken_back(requests):
     class Scheduler(Pool):
         def submit(self, request):
-            future = super().submit(request)
+            super().submit(request)
+            future = Cancelled()
             for _ in range(3):  # the scheduler tries again on its own, as often as it is set to
                 self.batch.take(request.folder, {"event": "begin"})
             return future

@@ -89,7 +89,7 @@ class Workshop:
     def run(self, *arguments, **env):
         """Run it to its end; return the exit status and what it said."""
         process = self.start(*arguments, **env)
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=280)
         return process.returncode, said
 
     def record(self, lab, where="."):

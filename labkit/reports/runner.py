@@ -46,8 +46,7 @@ def run(
     cannot be written, InUse if another run goes into the same folder already.
     """
     with held(request) as start:
-        git, going_on = git_state(), goes_on(request)
-        clear(request, start, going_on)
+        git, going_on = git_state(), clear(request, start)
         keep = is_good(request.report_dir)  # as it was before a cell could write there
         watch = Watch()
         ending = supervise(
@@ -150,10 +149,11 @@ def runner_folder(request: Request) -> Path:
     return request.work / ".runner"
 
 
-def clear(request: Request, start: str, going_on: bool) -> None:
-    """Empty the working folder, but for the checkpoints that a run goes on from."""
+def clear(request: Request, start: str) -> bool:
+    """Empty the working folder, but for the checkpoints that a run goes on from; whether it does."""
     if request.works.is_symlink() or request.work.is_symlink():
         raise OSError(f"the working folder {request.work} is a link; labkit empties folders of its own only")
+    going_on = goes_on(request)
     if not going_on:
         shutil.rmtree(request.work, ignore_errors=True)
     shutil.rmtree(runner_folder(request), ignore_errors=True)
@@ -162,6 +162,7 @@ def clear(request: Request, start: str, going_on: bool) -> None:
     (request.work / "tmp").mkdir(parents=True, exist_ok=True)
     runner_folder(request).mkdir()
     write_atomically(request.unfinished, to_json({"start": start, "batch": request.batch}))
+    return going_on
 
 
 def goes_on(request: Request) -> bool:
@@ -197,7 +198,7 @@ def job(request: Request) -> dict[str, Any]:
     }
 
 
-def environment(request: Request, going_on: bool) -> dict[str, str]:
+def environment(request: Request, going_on: bool = False) -> dict[str, str]:
     """The environment of the worker and, by inheritance, of its kernel."""
     env = dict(os.environ)
     env.pop("LABKIT_RESUME", None)
