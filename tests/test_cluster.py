@@ -22,6 +22,7 @@ PARAMETERS = "seed = 0  # of all\ndo = ''  # what happens\nmarker = ''  # a file
 CELL = """import pathlib, psutil, time
 if do == "kill":
     psutil.Process().parents()[2].kill()
+    time.sleep(600)
 if do == "wait" and not pathlib.Path(marker).exists():
     pathlib.Path(marker).write_text("begun")
     time.sleep(600)

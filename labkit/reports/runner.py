@@ -30,7 +30,7 @@ from labkit.reports.record import RunRecord, git_state
 from labkit.reports.request import Request, as_json
 from labkit.reports.verdict import Watch, build_record, failure
 
-WAIT_FOR_DYING = 20  # seconds; a kernel whose supervisor was killed is gone after ten
+WAIT_FOR_DYING = 60  # seconds; a run whose supervisor was killed is gone after about ten
 # TensorFlow's, OpenMP's and the linear algebra's threads: jobs that share a machine must not fight.
 THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
