@@ -12,6 +12,12 @@ progress    what the terminal shows meanwhile
 Importing labkit.reports imports nothing heavy: papermill and nbconvert come with a run.
 """
 
+import sys
+
 from labkit.reports.metrics import save_metrics
+
+# With this package jsonschema, which nbformat uses, builds a grammar of international addresses
+# when it is imported: two thirds of the time that a run takes to start. No notebook needs it.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 __all__ = ["save_metrics"]

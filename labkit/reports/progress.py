@@ -88,7 +88,7 @@ class Progress:
             self.lines = 0
 
     def redraw(self) -> None:
-        """Draw the block: a line for all runs, then one for each that is going on, as far as there is room."""
+        """Draw the block: a line for all runs, then one for each that goes on, as far as there is room."""
         columns, rows = shutil.get_terminal_size()
         shown = [str(run) for run in self.runs.values()]
         if (more := len(shown) - max(1, rows - 4)) > 0:

@@ -25,9 +25,9 @@ import nbformat
 from labkit.reports import notebook as notebooks
 from labkit.reports.files import read_json, to_json, write_atomically
 from labkit.reports.process import Ending, supervise
-from labkit.reports.results import is_good, put_bare, put_results
 from labkit.reports.record import RunRecord, git_state
 from labkit.reports.request import Request, as_json
+from labkit.reports.results import is_good, put_bare, put_results
 from labkit.reports.verdict import Watch, build_record, failure
 
 WAIT_FOR_DYING = 60  # seconds; a run whose supervisor was killed is gone after about ten
