@@ -266,7 +266,7 @@ def test_a_run_that_takes_too_long_is_ended_and_keeps_what_it_printed(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_records_its_run_and_starts_no_other(tmp_path, number):
     workshop = Workshop(tmp_path, {"01_slow": ["1", SLEEP], "02_waits": ["1"]})
-    process = workshop.start()
+    process = workshop.start("--jobs", "1")
     workshop.wait_for_cell("01_slow")
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
