@@ -167,7 +167,7 @@ def clear(request: Request, start: str) -> bool:
 
 def goes_on(request: Request) -> bool:
     """Whether to keep checkpoints: asked for, or left by this very batch on a worker that died."""
-    return (request.resume and request.plan.kind == "continue") or is_next_try(request)
+    return (request.plan.kind == "continue" and request.resume) or is_next_try(request)
 
 
 def is_next_try(request: Request) -> bool:
