@@ -6,6 +6,7 @@ of reports where workers share it, else they come back as files (`labkit.batch.w
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
@@ -132,9 +133,10 @@ class DaskPool:
         """Leave the cluster; one that was started here ends."""
         if self.token:
             self.token.remove()
-        self.client.close()
-        if self.cluster is not None:
-            self.cluster.close()
+        with contextlib.suppress(OSError, TimeoutError):  # whatever is gone already need not be closed
+            self.client.close()
+            if self.cluster is not None:
+                self.cluster.close()
 
 
 def connect(target, address: str):

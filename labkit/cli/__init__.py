@@ -29,12 +29,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # "labkit labs | head -1" has what it wants
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+    except BrokenPipeError as error:
+        return end_of_pipe(error)
     except KeyboardInterrupt:
         print("labkit: interrupted before anything ran", file=sys.stderr)
         return 1
+
+
+def end_of_pipe(error: BrokenPipeError) -> int:
+    """Exit status 0 where it is standard output that broke: "labkit labs | head -1" has what it wants."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    print(f"labkit: a connection broke: {error}", file=sys.stderr)
+    return 1
 
 
 def parser() -> argparse.ArgumentParser:
