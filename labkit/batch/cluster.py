@@ -47,11 +47,13 @@ class DaskPool:
         try:
             import dask
             from distributed import KilledWorker
+            from distributed.client import ClosedClientError
         except ImportError as error:
             raise ConfigError(INSTALL) from error
         dask.config.set({"distributed.comm.timeouts.tcp": SILENCE})
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the command says what it means
         self.lost = (KilledWorker, WorkerLost)
+        self.unreachable = (ClosedClientError, OSError)
         self.needs, self.on_event = needs, on_event
         self.resources = resources_for(needs, requests)
         self.cluster = slurm_cluster(jobs or min(len(requests), SLURM_JOBS)) if scheduler == "slurm" else None
@@ -98,7 +100,13 @@ class DaskPool:
     def submit(self, request: Request) -> Future:
         """Run one request on some worker."""
         job = wire.make_job(replace(request, threads=self.needs.cores), self.topic, self.token)
-        return self.executor.submit(run_on_worker, job)
+        try:
+            return self.executor.submit(run_on_worker, job)
+        except self.unreachable:
+            future: Future = Future()  # as those that were submitted when the connection broke
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
 
     def delivered(self, future: Future, request: Request) -> Outcome:
         """The outcome of a future that is done; results that came as files are put in place."""
