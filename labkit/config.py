@@ -14,6 +14,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -104,7 +105,7 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
     """The cost knobs of `lab` under `profile`, from ``profiles.toml``."""
     path = notebooks_dir() / "profiles.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
+        table = read_toml(path, path.stat().st_mtime_ns) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path.name} is not readable TOML: {error}") from error
     if profile not in PROFILES:
@@ -113,6 +114,12 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
         return dict(table.get(lab, {}).get(profile, {}))
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError(f"{path.name}: [{lab}.{profile}] is no table of knobs") from error
+
+
+@lru_cache(maxsize=4)
+def read_toml(path: Path, changed: int) -> dict[str, Any]:
+    """The table in `path`, read once for each time that it was `changed`: a sweep asks for every run."""
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def chosen_profile(profile: str | None) -> str:

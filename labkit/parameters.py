@@ -24,6 +24,14 @@ class ConfigError(ValueError):
     """A lab, profile or parameter that does not exist, or a value that does not fit."""
 
 
+def literal(text: str) -> Any:
+    """A value as it is typed: a Python literal, else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
 def did_you_mean(name: str, known) -> str:
     """Return "; did you mean 'x'?" for the nearest of `known`, else the list of them."""
     known = sorted(known)

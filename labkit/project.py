@@ -122,6 +122,13 @@ def record(kind: str, facts: dict[str, Any]) -> None:
             warnings.warn(f"the run's record lacks {kind!r}: {error.strerror or error}", stacklevel=3)
 
 
+def tell_epoch(epoch: int, epochs: int) -> None:
+    """Say which epoch is being trained, from 1, for the progress of a batch run; else do nothing."""
+    if (folder := run_dir()) is not None and folder.is_dir():
+        with replacing(folder / "epoch.json") as temporary:
+            temporary.write_text(json.dumps({"epoch": epoch, "epochs": epochs}), encoding="utf-8")
+
+
 def usable_cores() -> int:
     """Number of processor cores that this process may run on."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows

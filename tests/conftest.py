@@ -12,6 +12,7 @@ settings.load_profile("labkit")
 SLOW = {
     "test_checkpoints.py",
     "test_cli.py",
+    "test_cluster.py",
     "test_conv_autoencoder.py",
     "test_cvae.py",
     "test_fuzz.py",

@@ -303,8 +303,9 @@ def test_publishing_writes_all_files_and_the_overview(tmp_path):
     )
     names = sorted(str(p.relative_to(out)) for p in out.rglob("run.json"))
     assert names == ["01_vae_mnist/failed/run.json", "01_vae_mnist/run.json", "02_gan/run.json"]
+    index.rebuild(out)
     overview = BeautifulSoup((out / "index.html").read_text(), "html.parser")
-    links = [a["href"] for a in overview.select("main a")]
+    links = [a["href"] for a in overview.select("main article a")]
     assert links == ["01_vae_mnist/report.html", "01_vae_mnist/failed/report.html", "02_gan/report.html"]
     assert all((out / link).exists() for link in links)
     put_results(RECORD, METRICS, notebook(), out / "01_vae_mnist", out, keep=True)

@@ -409,6 +409,7 @@ def test_a_log_gets_a_line_for_slow_cells_only_and_time_left_from_the_last_good_
     progress = Progress(2, stream)
     progress.start(request)
     assert "no run before" in stream.getvalue()
+    progress.end(request, "")
     request.report_dir.mkdir()
     (request.report_dir / "run.json").write_text(json.dumps(vars(record)))
     progress.start(request)

@@ -36,8 +36,7 @@ def render_labs(arguments: argparse.Namespace) -> int:
     if not work:
         raise ConfigError(f"there is no run in {shortest(out)} to make a page of; labkit run makes runs")
 
-    from labkit.reports import index  # here, for nbconvert takes a while to import
-    from labkit.reports.render import RenderError, render
+    from labkit.reports.render import RenderError, render  # here, for nbconvert takes a while to import
 
     failed = 0
     for source, target, lab in work:
@@ -47,9 +46,21 @@ def render_labs(arguments: argparse.Namespace) -> int:
         except (RenderError, OSError) as error:
             failed += 1
             print(f"labkit: {error}", file=sys.stderr)
-    index.rebuild(out)
+    rebuild_overview(out)
     print(f"Open {shortest(page if len(work) == 1 and not failed else out / 'index.html')}")
     return 1 if failed else 0
+
+
+def rebuild_overview(out: Path) -> None:
+    """Make the overview of the runs in `out` anew; in a sweep's folder, the sweep's page."""
+    from labkit.reports import index
+    from labkit.sweeps.keeping import Keeper
+    from labkit.sweeps.sweep import read_folder
+
+    if (out / "sweep.json").is_file():
+        Keeper(read_folder(out)).write()
+    else:
+        index.rebuild(out)
 
 
 def places(names: list[str], out: Path) -> list[tuple[Path, Path, config.Lab | None]]:

@@ -20,7 +20,10 @@ from labkit.reports.record import versions
 
 RESULTS_DEPEND_ON = ("python", "tensorflow", "keras", "numpy", "matplotlib")
 # What runs notebooks and writes pages; a notebook computes nothing with it.
-RUNS_ONLY = ("reports", "bundled", "cli", "batch.py", "config.py", "parameters.py", "quiet.py", "__main__.py")
+RUNS_ONLY = (
+    *("reports", "bundled", "cli", "batch", "sweeps"),
+    *("config.py", "parameters.py", "quiet.py", "__main__.py"),
+)
 
 
 @dataclass(frozen=True)

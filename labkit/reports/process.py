@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import queue
 import subprocess
 import sys
@@ -26,14 +27,15 @@ class ProcessTree:
     def __init__(self, pid: int):
         self.root = psutil.Process(pid)
         self.known = {self.root}
-        self.peak = 0
+        self.held = self.peak = 0  # bytes, now and at most
 
     def sample(self) -> None:
         """Note the processes there are now and how much memory they hold together."""
         # When the root is gone, what is known of the tree stays known.
         with contextlib.suppress(psutil.NoSuchProcess):
             self.known |= set(self.root.children(recursive=True))
-        self.peak = max(self.peak, sum(resident_bytes(process) for process in self.known))
+        self.held = sum(resident_bytes(process) for process in self.known)
+        self.peak = max(self.peak, self.held)
 
     def kill(self) -> None:
         """End every process of the tree and wait until they are gone."""
@@ -55,7 +57,7 @@ def resident_bytes(process: psutil.Process) -> int:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a worker ended: stopped for a reason ("timed_out", "killed") or of itself (None)."""
+    """How a worker ended: stopped for a reason ("timed_out", "memory", "killed") or of itself (None)."""
 
     stopped_for: str | None
     returncode: int
@@ -69,10 +71,11 @@ def supervise(
     log: Path,
     *,
     timeout: float,
+    memory_mb: int | None,
     stop: threading.Event,
     on_event: Callable[[dict[str, Any]], None],
 ) -> Ending:
-    """Run a worker on `job` until it ends, time is over or `stop` is set.
+    """Run a worker on `job` until it ends, time or memory is over, or `stop` is set.
 
     Every event of the worker goes to `on_event`, and {"event": "tick"} twice a second.
     Afterwards no process of the worker's is left.
@@ -91,7 +94,8 @@ def supervise(
     tree = ProcessTree(worker.pid)
     try:
         tell(worker, json.dumps(job))
-        reason = relay_events(worker, tree, begun + timeout, stop, on_event)
+        limits = Limits(begun + timeout, (memory_mb or math.inf) * 2**20, stop)
+        reason = relay_events(worker, tree, limits, on_event)
     finally:
         tree.kill()
         returncode = worker.wait()
@@ -100,7 +104,24 @@ def supervise(
     return Ending(reason, returncode, round(tree.peak / 2**20), round(time.monotonic() - begun, 1))
 
 
-def relay_events(worker, tree, deadline: float, stop: threading.Event, on_event) -> str | None:
+@dataclass(frozen=True)
+class Limits:
+    """When to end a worker: a moment of the monotonic clock, bytes of memory, a wish from outside."""
+
+    deadline: float
+    memory: float
+    stop: threading.Event
+
+    def reached(self, held: int) -> str | None:
+        """The reason to end a worker that holds so many bytes now."""
+        if self.stop.is_set():
+            return "killed"
+        if held > self.memory:
+            return "memory"
+        return "timed_out" if time.monotonic() > self.deadline else None
+
+
+def relay_events(worker, tree, limits: Limits, on_event) -> str | None:
     """Hand on the worker's events until it ends; return the reason to stop it, if there was one."""
     lines = lines_of(worker.stdout)
     reason, last_call = None, float("inf")
@@ -113,8 +134,7 @@ def relay_events(worker, tree, deadline: float, stop: threading.Event, on_event)
             return reason
         on_event(json.loads(line))
         tree.sample()
-        if reason is None and (stop.is_set() or time.monotonic() > deadline):
-            reason = "killed" if stop.is_set() else "timed_out"
+        if reason is None and (reason := limits.reached(tree.held)):
             last_call = time.monotonic() + SECONDS_TO_SAVE
             tell(worker, "end")
         if time.monotonic() > last_call:

@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 
-from labkit.reports import html, index, people
+from labkit.reports import html, people
 from labkit.reports.files import read_json, to_json
 from labkit.reports.notebook import figures, apply_record
 from labkit.reports.record import RunRecord
@@ -53,8 +53,15 @@ def put_results(
     write_report(files, pictures, target)
     if record.status == "completed" and (report_dir / FAILED).exists():
         shutil.rmtree(report_dir / FAILED)
-    index.rebuild(out)
     return record
+
+
+def put_bare(record: RunRecord, report_dir: Path, out: Path, *, keep: bool) -> None:
+    """Put the record and a page without cells into `report_dir`, as `put_results` would the whole."""
+    target = report_dir / FAILED if keep else report_dir
+    record = record.cleaned(path_cleaner(out))
+    page = html.render_bare(record, neighbours(record.lab, target, out))
+    write_report({"report.html": page.encode(), "run.json": to_json(asdict(record)).encode()}, {}, target)
 
 
 def report_files(record: RunRecord, metrics: dict[str, Any], notebook, page: str) -> dict[str, bytes]:

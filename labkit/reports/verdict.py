@@ -13,6 +13,8 @@ from labkit.reports.process import Ending
 from labkit.reports.record import RunRecord
 from labkit.reports.request import Request
 
+INTERRUPTED = "the run was interrupted (Ctrl-C, SIGTERM, or the command that started it was killed)"
+
 
 @dataclass
 class Watch:
@@ -41,10 +43,13 @@ class Verdict:
 
 
 def build_record(
-    request: Request, watch: Watch, ending: Ending, start: str, git: dict[str, Any] | None
+    request: Request, watch: Watch, ending: Ending, start: str, git: dict[str, Any] | None, lost: str = ""
 ) -> tuple[RunRecord, dict[str, Any]]:
-    """Make the record from what was seen, and read the figures that the notebook saved."""
-    verdict = verdict_on(request, watch, ending)
+    """Make the record from what was seen, and read the figures that the notebook saved.
+
+    `lost` says how the supervising process went, where it did not live to see the end.
+    """
+    verdict = Verdict("killed", failure("WorkerDied", lost)) if lost else verdict_on(request, watch, ending)
     metrics, warnings = {}, []
     try:
         metrics = read_metrics(request.work / "metrics.json")
@@ -112,8 +117,11 @@ def verdict_on(request: Request, watch: Watch, ending: Ending) -> Verdict:
     if ending.stopped_for == "timed_out" and not sound:
         why = f"the run took longer than its limit of {request.timeout:g} s"
         return Verdict("timed_out", failure("Timeout", why), cell_index)
+    if ending.stopped_for == "memory" and not sound:
+        why = f"the run held more memory than its limit of {request.memory_mb:,} MB"
+        return Verdict("killed", failure("MemoryLimit", why), cell_index)
     if ending.stopped_for == "killed" and not sound:
-        return Verdict("killed", failure("Interrupted", "the run was interrupted (Ctrl-C or SIGTERM)"), cell_index)
+        return Verdict("killed", failure("Interrupted", INTERRUPTED), cell_index)
     if error := raised.get(cell_index) or (watch.finished or {}).get("error"):
         return Verdict(error["status"], failure(error["ename"], error["evalue"], error["traceback"]), cell_index)
     if watch.finished is None:

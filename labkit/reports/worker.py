@@ -115,7 +115,9 @@ def engine_for(emit: Emitter) -> type[Engine]:
 
     class ReportingEngine(Engine):
         @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, cell_timeout=None, start_timeout=60, **options):
+        def execute_managed_notebook(
+            cls, nb_man, kernel_name, cell_timeout=None, start_timeout=60, **options
+        ):
             client = Client(
                 nb_man,
                 emit,
