@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+from markupsafe import Markup
 from PIL import Image
 
 from labkit.reports import tables
 from labkit.reports.about import About, about_labs
-from labkit.reports.files import read_json, write_atomically
+from labkit.reports.files import read_bytes, read_json, write_atomically
 from labkit.reports.html import environment, page_frame
 from labkit.reports.judged import Judged, judge_claims
+from labkit.reports.pictures import MOST_BYTES, kind_of
 from labkit.reports.record import RunRecord
 from labkit.reports.ways import address, published_beside, published_page
 
@@ -28,14 +30,29 @@ def rebuild(out: Path) -> None:
     # Two runs that end together: without the lock the older view could be written last.
     with filelock.FileLock(out / ".work" / "index.lock"):
         about = about_labs()
-        labs = [entry for folder in sorted(out.iterdir()) if (entry := read_entry(folder, out, about))]
+        found, skipped = cards(out, about)
         published = published_beside(out)
         page = environment().get_template("overview.html.j2").render(
-            labs=labs,
+            cards=found,
+            skipped=skipped,
             published=published and address(published / "index.html", out),
             **page_frame(),
         )
         write_atomically(out / "index.html", page)
+
+
+def cards(out: Path, about: dict[str, About]) -> tuple[list[str], list[str]]:
+    """The overview's part on each lab in `out`, and the names of folders that it has none of."""
+    found, skipped = [], []
+    for folder in sorted(out.iterdir()):
+        try:
+            if entry := read_entry(folder, out, about):
+                found.append(environment().get_template("card.html.j2").render(lab=entry))
+            elif (folder / "run.json").exists():
+                skipped.append(folder.name)
+        except Exception:  # whatever someone left there, the other reports are listed
+            skipped.append(folder.name)
+    return [Markup(card) for card in found], skipped  # noqa: S704  (from a template that escapes)
 
 
 def read_entry(folder: Path, out: Path, about: dict[str, About]) -> dict[str, Any] | None:
@@ -79,11 +96,13 @@ def thumbnail(folder: Path, name: str) -> str | None:
     found = sorted(folder.glob("*.png"), key=lambda path: (path.stem != name, path.name))
     for path in found:
         try:
-            with Image.open(path) as image:
+            content = read_bytes(path, MOST_BYTES)
+            kind_of(content)
+            with Image.open(io.BytesIO(content)) as image:
                 small = image.convert("RGB")
                 small.thumbnail(THUMBNAIL_SIZE)
-        except OSError:
-            continue  # not a picture; the next may be one
+        except (OSError, ValueError, SyntaxError):  # Pillow raises the last for a broken PNG
+            continue  # not a picture, or one too large; the next may be one
         buffer = io.BytesIO()
         small.save(buffer, format="JPEG", quality=80)
         return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

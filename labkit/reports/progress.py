@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import threading
@@ -59,8 +60,9 @@ class Progress:
 
     def write(self, line: str) -> None:
         """Write a line that stays, over the one that is updated."""
-        self.stream.write(("\r\x1b[K" if self.updating else "") + line + "\n")
-        self.stream.flush()
+        with contextlib.suppress(OSError):  # a full disk or a closed pipe ends no run
+            self.stream.write(("\r\x1b[K" if self.updating else "") + line + "\n")
+            self.stream.flush()
 
     def width(self) -> int:
         """Columns of the terminal, less one so that the line never wraps."""
@@ -79,9 +81,10 @@ class RunProgress:
         self.current_begun = self.begun
         last = read_json(request.report_dir / "run.json") or {}
         usable = last.get("status") == "completed" and last.get("profile") == request.profile
-        self.total = last.get("seconds") if usable else None
-        cells = [c for c in last.get("cells", []) if isinstance(c, dict)] if usable else []
-        self.last = {c.get("id"): c.get("seconds") or 0 for c in cells}
+        self.total = last.get("seconds") if usable and isinstance(last.get("seconds"), int | float) else None
+        cells = last.get("cells") if usable and isinstance(last.get("cells"), list) else []
+        timed = [c for c in cells if isinstance(c, dict) and isinstance(c.get("seconds"), int | float)]
+        self.last = {str(c.get("id")): c["seconds"] for c in timed}
 
     def take(self, event: dict[str, Any]) -> bool:
         """Note an event; whether it is worth a line in a log."""

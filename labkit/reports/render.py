@@ -61,7 +61,8 @@ def render(source: Path, target: Path, out: Path, lab: Lab | None) -> Path:
     refresh_players(executed)
     if record.people == people.LEFT_OUT:
         people.leave_out(executed)
-    page, _ = html.render(executed, record, left.metrics, neighbours(record.lab, target, out))
+    folder = lab.path.parent if lab else None
+    page, _ = html.render(executed, record, left.metrics, neighbours(record.lab, target, out), folder)
     files = {
         "report.html": page.encode(),
         "report.ipynb": nbformat.writes(executed).encode(),

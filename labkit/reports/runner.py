@@ -52,7 +52,10 @@ def run(
             on_event=lambda event: (watch(event), on_event(event)),
         )
         record, metrics = build_record(request, watch, ending, start, git)
-        record = put_results(record, metrics, executed(request), request.report_dir, request.out, keep=keep)
+        source = request.lab.path.parent
+        places = (request.report_dir, request.out)
+        record = put_results(record, metrics, executed(request), *places, keep=keep, folder=source)
+        shutil.rmtree(request.work / "tmp", ignore_errors=True)
         if record.status == "completed":
             request.unfinished.unlink(missing_ok=True)
             remove_replaced(request)
@@ -103,7 +106,9 @@ def environment(request: Request) -> dict[str, str]:
     env.pop("LABKIT_RESUME", None)
     work = request.work.resolve()
     env |= {"LABKIT_PROFILE": request.profile, "LABKIT_RUN_DIR": str(work)}
-    env["TMPDIR"] = str(work / "tmp")  # what a kernel that is ended leaves there goes with the folder
+    # What a kernel that is ended leaves there goes with the folder.
+    env |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work / "tmp"))
+    env["JUPYTER_RUNTIME_DIR"] = str(work / "tmp")
     for name in ("LABKIT_DATA", "LABKIT_NOTEBOOKS", "KERAS_HOME"):
         if env.get(name):  # the kernel's current folder is the notebook's, not the caller's
             env[name] = str(Path(env[name]).resolve())
