@@ -73,10 +73,11 @@ def encoded(content):
 
 
 def shown(**data):
-    """An output of these kinds; "_" stands for the stroke, "png" for image/png."""
+    """An output of these kinds, in short: png for image/png. It may be none that is valid."""
     names = {"png": "image/png", "gif": "image/gif", "webp": "image/webp", "svg": "image/svg+xml"}
     names |= {"html": "text/html", "md": "text/markdown", "latex": "text/latex", "text": "text/plain"}
-    return V4.new_output("display_data", data={names[kind]: value for kind, value in data.items()})
+    data = {names[kind]: value for kind, value in data.items()}
+    return nbformat.from_dict({"output_type": "display_data", "metadata": {}, "data": data})
 
 
 def page_of(*cells, record=RECORD, metrics=None, folder=None):

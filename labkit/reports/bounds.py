@@ -131,6 +131,9 @@ def bounded_data(data: Any) -> dict[str, Any]:
 
 def bounded_value(kind: str, value: Any) -> Any:
     """An output's data of one kind: as it is, cut, or a note in its place."""
+    is_lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
+    if is_lines or not (isinstance(value, str) or kind.endswith("json")):
+        value = "".join(value) if is_lines else str(value)  # a notebook takes nothing else
     if isinstance(value, str):
         value = printable(value)
         if kind.startswith("text/") and kind != "text/html":
