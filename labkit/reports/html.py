@@ -178,7 +178,7 @@ class CellsExporter(HTMLExporter):
             template_file="cells.html.j2",
             extra_template_basedirs=[str(TEMPLATE.parent)],
         )
-        self.notes, self.folder = notes, folder
+        self.notes, self.folder, self.noted = notes, folder, None
 
     @property
     def default_config(self):
@@ -270,10 +270,15 @@ class CellsExporter(HTMLExporter):
         size = f' width="{int(width)}"' if isinstance(width, int | float) and 0 < width < 10_000 else ""
         return f'<figure><img src="{source}" alt="{html.escape(alt)}"{size}></figure>'
 
-    def other(self, kinds) -> str:
-        """A note in place of an output that a page has no way to show."""
-        named = ", ".join(sorted(map(str, kinds)))[:200]
-        return f"<p>{self.notes.clean.note(f'An output cannot be shown on a page ({named})')}</p>"
+    def other(self, output) -> str:
+        """A picture of a kind that nbconvert has no name for; else a note, one for each output."""
+        if kind := next((kind for kind in KINDS if kind in output["data"]), None):
+            return self.picture(output, kind)
+        if self.noted is output:  # nbconvert asks once for each kind of its data
+            return ""
+        self.noted = output
+        kinds = ", ".join(sorted(map(str, output["data"])))[:200]
+        return f"<p>{self.notes.clean.note(f'An output cannot be shown on a page ({kinds})')}</p>"
 
     def new_cell(self, _) -> str:
         """Note that the next cell begins."""
@@ -324,7 +329,7 @@ def draw(notebook, record: RunRecord, metrics, ways: Ways, folder: Path | None, 
     checks, warnings = checklist(notebook, record.lab, claims)
     exporter = CellsExporter(notes, folder or notebooks_dir())
     shown = shown_notebook(notebook, record, metrics)
-    cells, _ = exporter.from_notebook_node(shown, {"injected": INJECTED, "pictures": KINDS})
+    cells, _ = exporter.from_notebook_node(shown, {"injected": INJECTED})
     own_values = local_values(record, metrics)
     answers = [(check, Markup(exporter.fragment(own_values(check.answer)))) for check in checks if check.answer]
     headings = [(level, Markup(in_a_line(text)), name) for level, text, name in notes.headings[:MOST_HEADINGS]]

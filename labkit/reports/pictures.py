@@ -47,6 +47,8 @@ def kind_of(content: bytes) -> str:
             warnings.simplefilter("ignore")  # Pillow's, of large pictures; the bound is ours
             with Image.open(io.BytesIO(content)) as image:
                 kind, (width, height) = image.get_format_mimetype(), image.size
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"it has more than {MOST_PIXELS / 1e6:g} million pixels") from error
     except Exception as error:  # Pillow raises errors of many kinds for damaged files
         raise PictureError("it is no picture, or a damaged one") from error
     if width * height > MOST_PIXELS:

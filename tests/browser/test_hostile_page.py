@@ -23,7 +23,14 @@ def page(tmp_path_factory):
     """The page of a failed run whose every text is hostile, with one of labkit's players among them."""
     out = tmp_path_factory.mktemp("out")
     frame = {"name": "epoch 1", "uri": "data:image/gif;base64,R0lGODlhAQABAAAAACw="}
-    spec = {"kind": "frames", "title": "Own", "label": "epoch", "frames": [frame] * 3, "key": "", "shape": [2, 2]}
+    spec = {
+        "kind": "frames",
+        "title": "Own",
+        "label": "epoch",
+        "frames": [frame] * 3,
+        "key": "",
+        "shape": [2, 2],
+    }
     own = hostile.code(hostile.shown(html=player.iframe_html(spec, [], 300)))
     cells = [cell for bad in hostile.HOSTILE for cell in hostile.ways(bad)]
     bad = " ".join(hostile.HOSTILE)
@@ -56,8 +63,10 @@ def test_nothing_in_a_hostile_page_acts_when_it_is_clicked(chromium, page):
     context = chromium.new_context()
     opened, asked, went = watched(context, page)
     opened.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
-    links = "[...document.querySelectorAll('.cell a')].filter(a => !/^(https?:|#)/.test(a.getAttribute('href') ?? '#'))"
-    assert opened.evaluate(f"{links}.length") <= opened.evaluate(f"{links}.filter(a => a.protocol === 'file:').length")
+    links = "[...document.querySelectorAll('.cell a')].filter(a => !/^(https?:|#)/.test(a.getAttribute('href') ?? '#'))"  # noqa: E501
+    assert opened.evaluate(f"{links}.length") <= opened.evaluate(
+        f"{links}.filter(a => a.protocol === 'file:').length"
+    )
     for selector in (".cell button:not(.enlarge)", ".cell input", ".cell form", ".cell [autofocus]"):
         assert opened.locator(selector).count() == 0, selector
     assert opened.locator(".masthead .badge").is_visible()

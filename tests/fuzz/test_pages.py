@@ -1,4 +1,4 @@
-"""Mutated notebooks, run.json and metrics.json: a page, or one of the errors that are meant; never a crash."""
+"""Mutated notebooks, run.json and metrics.json: a page, or one of the errors that are meant; never a crash."""  # noqa: E501
 
 import json
 
@@ -18,14 +18,16 @@ V4 = nbformat.v4
 RECORD = {
     "lab": "01_lab", "title": "A lab", "profile": "quick", "parameters": {"epochs": 1}, "status": "completed",
     "cells_run": 1, "cells_total": 1, "start": "2026-01-02T03:04:05+00:00", "seconds": 1.0,
-    "cells": [{"index": 0, "id": "a", "status": "ran", "seconds": 1.0}], "data": [{"name": "mnist", "source": "mini"}],
-    "claims": [{"id": "01.x", "holds": True, "numbers": {"a": 1}}], "training": [{"road": "x"}], "warnings": ["w"],
+    "cells": [{"index": 0, "id": "a", "status": "ran", "seconds": 1.0}], "data": [{"name": "mnist", "source": "mini"}],  # noqa: E501
+    "claims": [{"id": "01.x", "holds": True, "numbers": {"a": 1}}], "training": [{"road": "x"}], "warnings": ["w"],  # noqa: E501
 }  # fmt: skip
 NOTEBOOK = json.loads(
     nbformat.writes(
         V4.new_notebook(
             cells=[
-                V4.new_markdown_cell("# T\n\n**a** $x$ ![p](attachment:p.png)", attachments={"p.png": {"image/png": "iVBO"}}),
+                V4.new_markdown_cell(
+                    "# T\n\n**a** $x$ ![p](attachment:p.png)", attachments={"p.png": {"image/png": "iVBO"}}
+                ),
                 V4.new_code_cell(
                     "x",
                     outputs=[
@@ -42,7 +44,7 @@ NOTEBOOK = json.loads(
 )
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**400), 10**400), st.floats(), st.text(max_size=30),
-    st.sampled_from([[], {}, [[]], {"a": None}, "<meta http-equiv=refresh>", "\ud800", "a" * 10_000, ["x"] * 300]),
+    st.sampled_from([[], {}, [[]], {"a": None}, "<meta http-equiv=refresh>", "\ud800", "a" * 10_000, ["x"] * 300]),  # noqa: E501
 )  # fmt: skip
 MEANT = (OSError, ValueError, AttributeError, nbformat.ValidationError)  # as `notebooks.read` says
 
@@ -50,7 +52,9 @@ MEANT = (OSError, ValueError, AttributeError, nbformat.ValidationError)  # as `n
 def places(value, path=()):
     """The path of every value inside of a value."""
     found = [path]
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    for key, item in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
         found += places(item, (*path, key))
     return found
 
@@ -135,7 +139,11 @@ def test_a_mutated_record_gives_a_page_or_an_error_that_is_meant(folder, made):
 
 
 @SOME
-@given(made=mutated({"a": 1.5, "group": {"x": {"y": 1}, "z": {"y": 2}}, "list": [1, 2, {"b": None}], "text": "t"}))
+@given(
+    made=mutated(
+        {"a": 1.5, "group": {"x": {"y": 1}, "z": {"y": 2}}, "list": [1, 2, {"b": None}], "text": "t"}
+    )
+)
 def test_mutated_metrics_are_shown_or_an_error(folder, made):
     path = folder / "metrics.json"
     path.write_text(json.dumps(made))
@@ -147,7 +155,11 @@ def test_mutated_metrics_are_shown_or_an_error(folder, made):
 
 
 @SOME
-@given(lines=st.lists(st.one_of(mangled('{"kind": "data", "name": "x", "n_train": 5}'), st.binary(max_size=40)), max_size=8))
+@given(
+    lines=st.lists(
+        st.one_of(mangled('{"kind": "data", "name": "x", "n_train": 5}'), st.binary(max_size=40)), max_size=8
+    )
+)
 def test_facts_are_read_or_left_out(folder, lines):
     path = folder / "facts.jsonl"
     path.write_bytes(b"\n".join(lines))
