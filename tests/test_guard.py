@@ -87,7 +87,7 @@ def test_only_regular_files_are_read_up_to_a_size(tmp_path):
     with open(tmp_path / "large", "wb") as file:
         file.truncate(5 * 2**30)
     for name in ("pipe", "folder", "large", "/dev/zero"):
-        with pytest.raises(OSError, match="regular|larger|directory"):
+        with pytest.raises(OSError, match=r"regular|larger|directory"):
             read_bytes(tmp_path / name)
         assert read_json(tmp_path / name) is None
         assert name == "none" or read_facts(tmp_path / name)[1]
@@ -129,7 +129,7 @@ def test_facts_and_metrics_are_bounded(tmp_path):
     path.write_text('{"kind": "data"}\n' * 9000)
     assert len(read_facts(path)[0]) == 5000 and "too many" in read_facts(path)[1]
     for bad in ({"a": 10**5000}, {str(i): i for i in range(400_000)}):
-        with pytest.raises(MetricsError, match="digits|values"):
+        with pytest.raises(MetricsError, match=r"digits|values"):
             save_metrics(bad)
 
 
