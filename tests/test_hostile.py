@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import zlib
 from dataclasses import replace
 
 import nbformat
@@ -240,6 +241,7 @@ def bomb():
     """A PNG whose header says 30,000 × 30,000."""
     made = bytearray(png())
     made[16:24] = (30_000).to_bytes(4, "big") * 2
+    made[29:33] = zlib.crc32(made[12:29]).to_bytes(4, "big")
     return bytes(made)
 
 

@@ -100,7 +100,12 @@ def silence() -> None:
 class Parser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line, however long they are."""
 
+    def _print_message(self, message: str, file=None) -> None:
+        """Print help or a version; unlike argparse's own it does not hide that it could not."""
+        print(message, end="", file=file or sys.stderr)
+
     def error(self, message: str) -> NoReturn:
+        """End with the message in a line."""
         self.exit(2, f"{self.prog}: {in_a_line(message)} (see {self.prog} --help)\n")
 
 

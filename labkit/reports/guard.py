@@ -34,9 +34,12 @@ def not_a_folder(place: Path) -> str:
 
 
 def not_a_report(place: Path) -> str:
-    """Why a report cannot be put in `place`; empty where there is one of labkit's, or nothing like one."""
-    if why := not_a_folder(place):
-        return why
+    """Why a report cannot be put in `place`; empty where there is one of labkit's, or nothing like one.
+
+    A file there is no reason: the run cannot write over it, and says so when it has ended.
+    """
+    if place.is_symlink():
+        return not_a_folder(place)
     there = [name for name in FILES if os.path.lexists(place / name)]
     for name in there:
         if (place / name).is_symlink() or not (place / name).is_file():

@@ -50,6 +50,7 @@ MOST_ALT = 2_000
 MOST_WARNINGS, MOST_WARNING = 100, 600
 MOST_SECONDS = 20  # of the processor; then what is left is shown as it was written
 PRIORITY = ["text/html", "text/markdown", "text/latex", "image/svg+xml", *KINDS, "text/plain"]
+WIDGET = "application/vnd.jupyter.widget-view+json"
 PREDICT = "**Predict.**"  # a question before a main figure
 # Jupyter writes ![x](attachment:my file.png), which is no Markdown: an address has no blanks.
 ATTACHED = re.compile(r"\]\(\s*(attachment:[^()\n\"]{1,300}?)\s*(?=[)\"])")
@@ -178,7 +179,7 @@ class CellsExporter(HTMLExporter):
             template_file="cells.html.j2",
             extra_template_basedirs=[str(TEMPLATE.parent)],
         )
-        self.notes, self.folder, self.noted = notes, folder, None
+        self.notes, self.folder = notes, folder
 
     @property
     def default_config(self):
@@ -196,6 +197,7 @@ class CellsExporter(HTMLExporter):
             "html_output": self.html_output,
             "picture": self.picture,
             "other": self.other,
+            "has_known_kind": has_known_kind,
             "new_cell": self.new_cell,
             "bounded": self.bounded,
             "anchor": anchor,
@@ -271,12 +273,11 @@ class CellsExporter(HTMLExporter):
         return f'<figure><img src="{source}" alt="{html.escape(alt)}"{size}></figure>'
 
     def other(self, output) -> str:
-        """A picture of a kind that nbconvert has no name for; else a note, one for each output."""
+        """A picture of a kind that nbconvert has no name for; else what stands in place of the output."""
         if kind := next((kind for kind in KINDS if kind in output["data"]), None):
             return self.picture(output, kind)
-        if self.noted is output:  # nbconvert asks once for each kind of its data
-            return ""
-        self.noted = output
+        if WIDGET in output["data"]:
+            return '<p class="control">An interactive control stands here in JupyterLab.</p>'
         kinds = ", ".join(sorted(map(str, output["data"])))[:200]
         return f"<p>{self.notes.clean.note(f'An output cannot be shown on a page ({kinds})')}</p>"
 
@@ -294,6 +295,11 @@ class CellsExporter(HTMLExporter):
         self.notes.room.told = True
         why = f"What follows of this cell, {len(made) / 1e6:.1f} MB and more, is left out of the page for its length"
         return f"<p>{self.notes.clean.note(why)}. It is in report.ipynb.</p>"
+
+
+def has_known_kind(output) -> bool:
+    """Whether an output has data of a kind that a page shows."""
+    return any(kind in output["data"] for kind in PRIORITY)
 
 
 def render_bare(record: RunRecord, ways: Ways = ()) -> str:
