@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 
-from labkit.reports.bounds import MOST_TEXT, bounded_data, bounded_error
+from labkit.reports.bounds import MORE, MOST_TEXT, bounded_data, bounded_error
 from labkit.reports.files import read_bytes
 from labkit.reports.pictures import PictureError, content_of, kind_of
 from labkit.reports.texts import printable, shortened
@@ -20,6 +20,7 @@ INJECTED = "injected-parameters"
 BANNER = "labkit-banner"
 MARKER = "papermill-error-cell-tag"
 EXECUTION_TAGS = {"skip-execution", "raises-exception"}
+MOST_KEPT = MOST_TEXT + 2 * len(MORE)  # characters of a text output, its note among them
 MOST_FIGURES = 300  # of a run, as files
 # What TensorFlow logs though nothing is wrong: that there is no GPU, and an optimisation of a
 # graph that it gives up for a plainer one. A reader would take the lines for failures.
@@ -159,7 +160,7 @@ def clean_outputs(outputs, clean: Callable[[str], str]):
     for output in outputs:
         if output.output_type == "stream":
             text = printable(output.text)
-            output.text = clean(shortened(NOTICES.sub("", text) if output.name == "stderr" else text, MOST_TEXT))
+            output.text = clean(shortened(NOTICES.sub("", text) if output.name == "stderr" else text, MOST_KEPT))
         elif output.output_type == "error":
             error = bounded_error(output)
             output.ename, output.evalue = error["ename"], clean(error["evalue"])

@@ -11,8 +11,8 @@ from labkit.reports import html, index, render
 from labkit.reports import notebook as notebooks
 from labkit.reports.files import parse_json, read_json, to_json
 from labkit.reports.metrics import MetricsError, read_metrics
-from labkit.reports.notebook import apply_record, figures
 from labkit.reports.record import RunRecord, bounded, read_facts
+from labkit.reports.results import put_results
 
 V4 = nbformat.v4
 RECORD = {
@@ -104,12 +104,11 @@ def test_a_mutated_notebook_gives_a_page_or_is_none(folder, made):
         notebook = notebooks.read(path)
     except MEANT:
         return
-    record = RunRecord.from_json(RECORD)
-    apply_record(notebook, record, str)
-    page, _ = html.render(notebook, record, {})
-    page.encode()
+    place = folder / "run" / "01_lab"
+    put_results(RunRecord.from_json(RECORD), {}, notebook, place, place.parent, keep=False)
+    page = (place / "report.html").read_text()
     assert "http-equiv=refresh" not in page.split("<body>")[1] and len(page) < 200_000
-    figures(notebook)
+    assert json.loads((place / "run.json").read_text())["status"] in ("completed", "failed")
 
 
 @SOME
@@ -132,10 +131,9 @@ def test_a_mutated_record_gives_a_page_or_an_error_that_is_meant(folder, made):
     (place / "report.ipynb").write_text(json.dumps(NOTEBOOK))
     index.rebuild(folder)
     try:
-        left = render.read_left(place)
+        render.render(place, folder / "anew" / "01_lab", folder / "anew", None)
     except render.RenderError:
         return
-    html.render(left.notebook, left.record, left.metrics)
 
 
 @SOME
