@@ -33,6 +33,8 @@ def render_labs(arguments: argparse.Namespace) -> int:
     else:
         check_out(out)
     work = places(arguments.labs, out)
+    if not arguments.publish:
+        check_out(out, list(dict.fromkeys(target.name for _, target, _ in work if target.name != "failed")))
     if not work:
         raise ConfigError(f"there is no run in {shortest(out)} to make a page of; labkit run makes runs")
 
@@ -43,7 +45,7 @@ def render_labs(arguments: argparse.Namespace) -> int:
         try:
             page = render(source, target, out, lab)
             print(shortest(page), "(the published run)" if source != target else "")
-        except (RenderError, OSError) as error:
+        except (RenderError, OSError, ValueError) as error:
             failed += 1
             print(f"labkit: {error}", file=sys.stderr)
     rebuild_overview(out)
@@ -71,7 +73,7 @@ def places(names: list[str], out: Path) -> list[tuple[Path, Path, config.Lab | N
     labs = config.labs()
     wanted = [folder_name(name, out) for name in names] or list(labs)
     if not names and out.is_dir():  # copies and submissions too
-        there = [path.parent.name for path in sorted(out.glob("*/run.json"))]
+        there = [path.parent.name for path in sorted(out.glob("*/run.json")) if path.is_file()]
         wanted += [name for name in there if name not in labs]
     found = []
     for name in wanted:

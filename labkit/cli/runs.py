@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from labkit import config, project
 from labkit.parameters import ConfigError, literal
+from labkit.reports.guard import refusal
+
+MOST_JOBS = 1_000  # notebooks at once
 
 
 def add(commands) -> None:
@@ -60,14 +64,29 @@ def add_out(command) -> None:
     """Add the folder of the reports."""
     default = project.local_reports()
     command.add_argument(
-        "--out", type=Path, default=default, metavar="DIR", help=f"folder of the reports: {shortest(default)}"
+        "--out",
+        type=folder,
+        default=default,
+        metavar="DIR",
+        help=f"folder of the reports: {shortest(default)}",
     )
 
 
+def folder(text: str) -> Path:
+    """The path of a folder; an empty one would be the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of a folder was expected, and nothing is given")
+    return Path(text)
+
+
 def positive_int(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    """A whole number from 1 to MOST_JOBS."""
+    if not (
+        text.isascii() and text.isdecimal() and 1 <= len(text.lstrip("0")) <= 6 and int(text) <= MOST_JOBS
+    ):
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is no whole number of at least 1 and at most {MOST_JOBS}"
+        )
     return int(text)
 
 
@@ -78,7 +97,7 @@ def positive(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no positive number")
     return value
 
 
@@ -108,18 +127,20 @@ def chosen_labs(names: list[str]) -> list[config.Lab]:
     return labs
 
 
-def check_out(out: Path) -> None:
-    """Raise ConfigError for a folder that a run may not write to."""
+def check_out(out: Path, names: Sequence[str] = ()) -> None:
+    """Raise ConfigError for a folder that runs of the labs `names` may not write to."""
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; the name of a folder was expected")
     if project.PUBLISHED and out.resolve() == project.PUBLISHED:
         raise ConfigError("reports/ holds the published set; only --publish writes there")
+    if why := refusal(out, names):
+        raise ConfigError(f"--out {out}: {why}. Name another folder, or move it away")
 
 
 def run_labs(arguments: argparse.Namespace) -> int:
     """Check everything, then run the labs."""
     labs = chosen_labs(arguments.labs)
-    check_out(arguments.out)
+    check_out(arguments.out, [lab.name for lab in labs])
     profile = config.chosen_profile(arguments.profile)
     given = given_parameters(arguments.parameter, labs)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+from markupsafe import Markup
 
 from labkit.reports import tables
 from labkit.reports.about import About, about_labs
@@ -73,12 +74,15 @@ def rebuild(out: Path) -> None:
     with filelock.FileLock(out / ".work" / "index.lock"):
         published = published_beside(out)
         overview = look(out)
+        cards = len(overview.runs) <= MOST_CARDS
+        parts = rendered(overview, "card.html.j2" if cards else "row.html.j2")
         page = (
             environment()
             .get_template("overview.html.j2")
             .render(
                 overview=overview,
-                cards=len(overview.runs) <= MOST_CARDS,
+                parts=parts,
+                cards=cards,
                 published=published and address(published / "index.html", out),
                 **listing_frame(),
             )
@@ -121,6 +125,19 @@ def read_entry(folder: Path, out: Path, about: dict[str, About], size: str) -> E
         headline=headline(read_json(folder / "metrics.json") or {}, lab),
         thumbnail=thumbnail(folder, out, lab.thumbnail, size),
     )
+
+
+def rendered(overview: Overview, template: str) -> list[Markup]:
+    """Each run's part of the page; one that cannot be made is named as unreadable."""
+    part, parts = environment().get_template(template), []
+    for run in list(overview.runs):
+        try:
+            run.record.ending()
+            parts.append(Markup(part.render(run=run)))  # noqa: S704  (from a template that escapes)
+        except Exception as error:  # whatever lies there, the other runs are to be seen
+            overview.runs.remove(run)
+            overview.unreadable.append(f"{run.folder}: {type(error).__name__}: {error}"[:300])
+    return parts
 
 
 def read_sweep(path: Path, out: Path) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ PIN = re.compile(
     r"(?P<open><!--=lab(?P<lab>\d{2})\.(?P<path>(?:(?!-->).)+):(?P<format>(?:(?!-->)[^:])*)-->)"
     r"(?P<value>(?:(?!<!--).)*)(?P<close><!-- ?-->)"
 )
+MOST_TEXT = 50_000  # characters of a text that pins are looked for in
 OPENING = re.compile(r"<!--=")
 
 # Of a lab's number, such as "01", and a path of keys → the value. Raises KeyError without one.
@@ -130,4 +131,9 @@ def with_local(text: str, lookup_local: Lookup, local_lab: str) -> str:
             own = "–"
         return pin[0] if own == pin["value"] else f"{pin[0]} (here {own})"
 
-    return PIN.sub(with_own, text)
+    return PIN.sub(with_own, text) if has_pins(text) else text
+
+
+def has_pins(text: str) -> bool:
+    """Whether there are pins in a text; one of more than MOST_TEXT characters is taken to have none."""
+    return "<!--=lab" in text and len(text) <= MOST_TEXT and PIN.search(text) is not None

@@ -17,7 +17,13 @@ from typing import Any
 
 import psutil
 
+from labkit.reports.bounds import bounded_error
+from labkit.reports.files import parse_json
+
 SAMPLE_SECONDS = 0.5
+MOST_LINE = 1_000_000  # bytes of an event
+MOST_LOG = 2_000_000  # bytes of the worker's log
+EVENTS = ("start", "end", "finished", "tick")
 SECONDS_TO_SAVE = 10  # how long a worker that is told to end may take to save the notebook
 
 
@@ -48,9 +54,13 @@ class ProcessTree:
 
 
 def resident_bytes(process: psutil.Process) -> int:
-    """Memory that the process holds, 0 if it is gone or not ours to look at."""
+    """Memory that the process holds, 0 if it is gone or not ours to look at.
+
+    Pages that several processes share are divided among them, where the system tells (Linux).
+    """
     try:
-        return process.memory_info().rss
+        about = process.memory_full_info() if sys.platform == "linux" else process.memory_info()
+        return getattr(about, "pss", about.rss)
     except psutil.Error:
         return 0
 
@@ -81,16 +91,16 @@ def supervise(
     Afterwards no process of the worker's is left.
     """
     begun = time.monotonic()
-    with open(log, "wb") as log_file:
-        worker = subprocess.Popen(
-            # -P keeps a caller's own queue.py or random.py from being taken for Python's
-            [sys.executable, "-P", "-m", "labkit.reports.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log_file,
-            env=env,
-            start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in good order
-        )
+    worker = subprocess.Popen(
+        # -P keeps a caller's own queue.py or random.py from being taken for Python's
+        [sys.executable, "-P", "-m", "labkit.reports.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in good order
+    )
+    threading.Thread(target=keep_log, args=(worker.stderr, log), daemon=True).start()
     tree = ProcessTree(worker.pid)
     try:
         tell(worker, json.dumps(job))
@@ -132,7 +142,8 @@ def relay_events(worker, tree, limits: Limits, on_event) -> str | None:
             line = '{"event": "tick"}'
         if line is None:
             return reason
-        on_event(json.loads(line))
+        if (event := event_in(line)) is not None:
+            on_event(event)
         tree.sample()
         if reason is None and (reason := limits.reached(tree.held)):
             last_call = time.monotonic() + SECONDS_TO_SAVE
@@ -141,12 +152,38 @@ def relay_events(worker, tree, limits: Limits, on_event) -> str | None:
             tree.kill()
 
 
+def event_in(line: str | bytes) -> dict[str, Any] | None:
+    """The event in a line; None for what a worker never says, as a cell may that finds the pipe."""
+    try:
+        event = parse_json(line)
+    except ValueError:
+        return None
+    if not isinstance(event, dict) or event.get("event") not in EVENTS:
+        return None
+    error = event.get("error")
+    is_error = isinstance(error, dict) and isinstance(error.get("status"), str)
+    sound = [error is None or is_error, isinstance(event.get("cell", 0), int)]
+    sound += [isinstance(event.get("seconds", 0), int | float), event["event"] == "finished" or "cell" in event]
+    if event["event"] == "tick":
+        return event
+    return {"seconds": 0.0, **event, "error": error and {**bounded_error(error), "status": error["status"]}} if all(sound) else None
+
+
+def keep_log(stream, log: Path) -> None:
+    """Write what the worker and its kernel print past the notebook, MOST_LOG bytes of it; read all of it."""
+    with contextlib.suppress(OSError, ValueError), open(log, "wb", buffering=0) as file:
+        left = MOST_LOG
+        while block := stream.read1(65_536):
+            file.write(block[:left])
+            left -= min(left, len(block))
+
+
 def lines_of(stream) -> queue.Queue:
     """A queue of the stream's lines, then None, so that they can be waited for with a limit."""
     lines: queue.Queue = queue.Queue()
 
     def read() -> None:
-        for line in stream:
+        while line := stream.readline(MOST_LINE):
             lines.put(line)
         lines.put(None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import threading
@@ -70,21 +71,25 @@ class Progress:
         """Write a line that stays, above the block that is updated."""
         with self.lock:
             self.erase()
-            self.stream.write(line + "\n")
+            self.put(line + "\n")
             if self.updating:
                 self.redraw()
-            self.stream.flush()
 
     def close(self) -> None:
         """Take the updated block away."""
         with self.lock:
             self.erase()
+
+    def put(self, text: str) -> None:
+        """Write to the terminal or log; a full disk or a closed pipe ends no run."""
+        with contextlib.suppress(OSError):
+            self.stream.write(text)
             self.stream.flush()
 
     def erase(self) -> None:
         """Go to where the block begins, and clear what is there."""
         if self.lines:
-            self.stream.write(f"\x1b[{self.lines}F\x1b[J")
+            self.put(f"\x1b[{self.lines}F\x1b[J")
             self.lines = 0
 
     def redraw(self) -> None:
@@ -95,8 +100,7 @@ class Progress:
             shown = [*shown[:-more], f"… and {more} more"]
         block = [line[: columns - 1] for line in ([str(self)] if self.total > 1 else []) + shown]
         self.erase()
-        self.stream.write("".join(f"{line}\n" for line in block))
-        self.stream.flush()
+        self.put("".join(f"{line}\n" for line in block))
         self.lines, self.drawn = len(block), time.monotonic()
 
     def __str__(self) -> str:
@@ -133,9 +137,10 @@ class RunProgress:
         self.current_begun = self.begun
         last = read_json(request.report_dir / "run.json") or {}
         usable = last.get("status") == "completed" and last.get("profile") == request.profile
-        self.total = last.get("seconds") if usable else None
-        cells = [c for c in last.get("cells", []) if isinstance(c, dict)] if usable else []
-        self.last = {c.get("id"): c.get("seconds") or 0 for c in cells}
+        self.total = last.get("seconds") if usable and isinstance(last.get("seconds"), int | float) else None
+        cells = last.get("cells") if usable and isinstance(last.get("cells"), list) else []
+        timed = [c for c in cells if isinstance(c, dict) and isinstance(c.get("seconds"), int | float)]
+        self.last = {str(c.get("id")): c["seconds"] for c in timed}
 
     def take(self, event: dict[str, Any]) -> bool:
         """Note an event; whether it is worth a line in a log."""

@@ -60,6 +60,7 @@ def run(
         )
         record, metrics = build_record(request, watch, ending, start, git)
         record = put_or_note(request, record, metrics, keep)
+        shutil.rmtree(request.work / "tmp", ignore_errors=True)
         if record.status == "completed":
             request.unfinished.unlink(missing_ok=True)
             remove_replaced(request)
@@ -82,7 +83,10 @@ def put_or_note(request: Request, record: RunRecord, metrics: dict[str, Any], ke
     """
     place = request.report_dir
     try:
-        return put_results(record, metrics, executed(request), place, request.out, keep=keep)
+        source = request.lab.path.parent
+        return put_results(
+            record, metrics, executed(request), place, request.out, keep=keep, folder=source
+        )
     except OSError as error:
         noted = replace(
             record, status="failed", failing_cell=None, error=failure("OSError", not_written(error))
@@ -206,7 +210,9 @@ def environment(request: Request, going_on: bool = False) -> dict[str, str]:
     env.pop("LABKIT_RESUME", None)
     work = request.work.resolve()
     env |= {"LABKIT_PROFILE": request.profile, "LABKIT_RUN_DIR": str(work)}
-    env["TMPDIR"] = str(work / "tmp")  # what a kernel that is ended leaves there goes with the folder
+    # What a kernel that is ended leaves there goes with the folder.
+    env |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work / "tmp"))
+    env["JUPYTER_RUNTIME_DIR"] = str(work / "tmp")
     for name in ("LABKIT_DATA", "LABKIT_NOTEBOOKS", "KERAS_HOME"):
         if env.get(name):  # the kernel's current folder is the notebook's, not the caller's
             env[name] = str(Path(env[name]).resolve())

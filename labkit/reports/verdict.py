@@ -12,6 +12,7 @@ from labkit.reports.notebook import CodeCell
 from labkit.reports.process import Ending
 from labkit.reports.record import RunRecord
 from labkit.reports.request import Request
+from labkit.reports.texts import shortened
 
 INTERRUPTED = "the run was interrupted (Ctrl-C, SIGTERM, or the command that started it was killed)"
 
@@ -58,7 +59,8 @@ def build_record(
             verdict = Verdict("failed", failure("MetricsError", str(problem)))
         else:
             warnings.append(str(problem))
-    facts = read_run_facts(request)
+    facts, unread = read_run_facts(request)
+    warnings += [unread] if unread else []
     if facts["claims"]:
         metrics["claims"] = {claim["id"]: {**claim, "id": None} for claim in facts["claims"]}
     if facts["parameters_in_notebook"] is not None:
@@ -66,7 +68,7 @@ def build_record(
     record = RunRecord(
         lab=request.lab.of,
         notebook=request.lab.path.name,
-        title=request.lab.title,
+        title=shortened(request.lab.title, 200),
         profile=request.profile,
         **cells_as_seen(request, watch, verdict),
         **facts,
@@ -84,13 +86,16 @@ def build_record(
     return record, metrics
 
 
-def read_run_facts(request: Request) -> dict[str, Any]:
-    """The record's entries on what the kernel noted: parameters, data, devices, resumed trainings."""
-    facts = records.read_facts(request.work / "facts.jsonl")
+def read_run_facts(request: Request) -> tuple[dict[str, Any], str]:
+    """The record's entries on what the kernel noted, and a sentence where some of it is left out.
+
+    They are parameters, data, devices and resumed trainings.
+    """
+    facts, unread = records.read_facts(request.work / "facts.jsonl")
     claims = {str(fact.get("id")): fact for fact in records.facts_of(facts, "claim")}
     parameters = dict(request.parameters)
     resolved = [fact.get("parameters") for fact in records.facts_of(facts, "config")]
-    return {
+    entries = {
         "parameters": parameters,
         "parameters_in_notebook": next((other for other in resolved if differ(other, parameters)), None),
         "seed": parameters.get("seed"),
@@ -100,6 +105,7 @@ def read_run_facts(request: Request) -> dict[str, Any]:
         "training": records.facts_of(facts, "training"),
         "claims": list(claims.values()),
     }
+    return entries, unread
 
 
 def differ(resolved: Any, parameters: dict[str, Any]) -> bool:
