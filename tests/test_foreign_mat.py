@@ -16,6 +16,7 @@ from labkit.data import DataError, places
 from labkit.data.faces import apart
 from labkit.data.faces.apart import read_apart
 from labkit.data.faces.layouts import MatOptions
+from labkit.data.faces.mat5 import Stream
 from labkit.data.faces.reader import read_faces, resized
 from tests.fuzz import matlab
 from tests.fuzz.matlab import cell, element, matrix, numbers, packed, structure, text, thing
@@ -458,3 +459,11 @@ def test_reading_apart_needs_no_tensorflow(tmp_path):
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
+
+
+def test_a_library_that_goes_round_in_a_file_for_ever_is_stopped():
+    stream = Stream(b"", memoryview(bytes(10)))
+    with pytest.raises(ValueError, match="without end"):
+        for _ in range(10_000):
+            stream.seek(0)
+            stream.read(4)

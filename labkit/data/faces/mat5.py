@@ -25,6 +25,7 @@ from labkit.data.faces.matvalues import DEEPEST, LARGEST_MAT, TOO_LARGE, Turns, 
 MATRIX, COMPRESSED = 14, 15  # types of data elements
 CELL, STRUCT, CHAR = 1, 2, 4  # classes of arrays
 V4_SIZES = (8, 4, 4, 2, 2, 1)  # bytes of a number by the third digit of a header's type
+LEAST_READS = 1000
 WORKSPACE = "__function_workspace__"  # SciPy's name for what has none: data of MATLAB's own
 ITEM_SIZES = {"int8": 1, "uint8": 1, "logical": 1, "int16": 2, "uint16": 2, "single": 4}  # others: 8
 CODECS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
@@ -36,9 +37,13 @@ class Stream(io.RawIOBase):
     def __init__(self, header: bytes, element: memoryview):
         self.parts, self.at = (memoryview(header), element), 0
         self.end = len(header) + len(element)
+        self.reads_left = LEAST_READS + len(element)  # SciPy may go round in a damaged file for ever
 
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes, or those that are left."""
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise ValueError("it is read without end")
         end = self.end if size < 0 else min(self.end, self.at + size)
         first, second = self.parts
         start, self.at = self.at, end
