@@ -318,7 +318,7 @@ def test_a_run_that_takes_too_much_memory_is_ended(tmp_path):
 
 def test_a_full_disk_keeps_the_good_report_and_says_so_in_the_record(tmp_path):
     resource = pytest.importorskip("resource")
-    large = "print('<' * size)"  # four times as much in HTML
+    large = "print(('<' * 99 + '\\n') * (size // 100))"  # four times as much in HTML
     workshop = Workshop(tmp_path, {"01_lab": [("size = 1  # characters", ["parameters"]), large]})
     assert workshop.run()[0] == 0
     good = workshop.files("01_lab")
