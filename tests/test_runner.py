@@ -338,7 +338,8 @@ def test_papermill_runs_a_notebook_from_any_folder(tmp_path):
     workshop = Workshop(tmp_path, {"01_lab": [("latent_dim = 2  # latents", ["parameters"]), told]})
     notebook = workshop.folder / "notebooks" / "01_lab.ipynb"
     env = {**os.environ, "LABKIT_NOTEBOOKS": str(notebook.parent), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "papermill", notebook, out, "-k", "python3", "-p", "latent_dim", "8"]
+    command = [sys.executable, "-m", "papermill", notebook, out, "-k", "python3", "-l", "python"]
+    command += ["-p", "latent_dim", "8"]
     subprocess.run(command, cwd=tmp_path / "elsewhere", env=env, check=True, capture_output=True, timeout=120)
     assert "latents 8" in nbformat.read(out, as_version=4).cells[-1].outputs[0].text
 
