@@ -318,7 +318,7 @@ def test_a_run_that_takes_too_much_memory_is_ended(tmp_path):
 
 def test_a_full_disk_keeps_the_good_report_and_says_so_in_the_record(tmp_path):
     resource = pytest.importorskip("resource")
-    large = "print('<' * size)"  # four times as much in HTML
+    large = "print(('<' * 99 + '\\n') * (size // 100))"  # four times as much in HTML
     workshop = Workshop(tmp_path, {"01_lab": [("size = 1  # characters", ["parameters"]), large]})
     assert workshop.run()[0] == 0
     good = workshop.files("01_lab")
@@ -338,7 +338,8 @@ def test_papermill_runs_a_notebook_from_any_folder(tmp_path):
     workshop = Workshop(tmp_path, {"01_lab": [("latent_dim = 2  # latents", ["parameters"]), told]})
     notebook = workshop.folder / "notebooks" / "01_lab.ipynb"
     env = {**os.environ, "LABKIT_NOTEBOOKS": str(notebook.parent), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "papermill", notebook, out, "-k", "python3", "-p", "latent_dim", "8"]
+    command = [sys.executable, "-m", "papermill", notebook, out, "-k", "python3", "-l", "python"]
+    command += ["-p", "latent_dim", "8"]
     subprocess.run(command, cwd=tmp_path / "elsewhere", env=env, check=True, capture_output=True, timeout=120)
     assert "latents 8" in nbformat.read(out, as_version=4).cells[-1].outputs[0].text
 

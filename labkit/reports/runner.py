@@ -22,7 +22,10 @@ from typing import Any
 import filelock
 import nbformat
 
+from labkit.parameters import ConfigError
 from labkit.reports import notebook as notebooks
+from labkit.reports import thumbnails
+from labkit.reports.about import About, about_labs
 from labkit.reports.files import read_json, to_json, write_atomically
 from labkit.reports.process import Ending, supervise
 from labkit.reports.record import RunRecord, git_state
@@ -84,9 +87,12 @@ def put_or_note(request: Request, record: RunRecord, metrics: dict[str, Any], ke
     place = request.report_dir
     try:
         source = request.lab.path.parent
-        return put_results(
+        put = put_results(
             record, metrics, executed(request), place, request.out, keep=keep, folder=source
         )
+        with contextlib.suppress(OSError, ConfigError):  # else the overview makes it
+            thumbnails.keep(place, request.out, about_labs().get(record.lab, About()).thumbnail)
+        return put
     except OSError as error:
         noted = replace(
             record, status="failed", failing_cell=None, error=failure("OSError", not_written(error))
