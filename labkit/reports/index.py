@@ -60,6 +60,8 @@ def read_entry(folder: Path, out: Path, about: dict[str, About]) -> dict[str, An
     record = read_json(folder / "run.json") if folder.is_dir() else None
     if record is None or not {"lab", "title", "status", "profile", "start", "data"} <= record.keys():
         return None
+    if not all(isinstance(record[name], str) for name in ("lab", "title", "status", "profile", "start")):
+        return None
     lab = about.get(record["lab"], About())
     return {
         "folder": folder.name,
