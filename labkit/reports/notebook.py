@@ -95,7 +95,9 @@ def read(path: Path):
     text = read_bytes(path).decode("utf-8-sig", "replace")
     try:
         return nbformat.v4.upgrade(nbformat.reads(text, as_version=4))
-    except (RecursionError, KeyError, TypeError) as error:
+    except (ValueError, nbformat.ValidationError):
+        raise
+    except Exception as error:  # nbformat fails in ways of many kinds on a damaged notebook
         raise ValueError(f"it is no notebook: {type(error).__name__}") from error
 
 

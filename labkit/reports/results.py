@@ -63,8 +63,8 @@ def put_results(
         record, notebook = without_report(record, error), nbformat.v4.new_notebook()
         files = report_files(record, {}, notebook, html.render_bare(record, ways))
     write_report(files, {}, target)
-    record, files = drawn(record, metrics, notebook, ways, folder, files)
-    write_report(files, figures(notebook), target)
+    record, files, pictures = drawn(record, metrics, notebook, ways, folder, files)
+    write_report(files, pictures, target)
     if record.status == "completed":
         remove_report(report_dir / FAILED)
     return record
@@ -72,16 +72,16 @@ def put_results(
 
 def drawn(
     record: RunRecord, metrics: dict[str, Any], notebook, ways, folder: Path | None, files: dict[str, bytes]
-) -> tuple[RunRecord, dict[str, bytes]]:
-    """The record and files with the page of the notebook, or with a bare one that says why it is bare."""
+) -> tuple[RunRecord, dict[str, bytes], dict[str, bytes]]:
+    """Record, files and figures with the page of the notebook, or with a bare one that says why it is bare."""
     try:
         page, warnings = html.render(notebook, record, metrics, ways, folder)
         record = replace(record, warnings=[*record.warnings, *warnings])
-        return record, report_files(record, metrics, notebook, page)
+        return record, report_files(record, metrics, notebook, page), figures(notebook)
     except Exception as error:
         record = without_report(record, error)
         bare = report_files(record, metrics, nbformat.v4.new_notebook(), html.render_bare(record, ways))
-        return record, {**bare, "report.ipynb": files["report.ipynb"]}
+        return record, {**bare, "report.ipynb": files["report.ipynb"]}, {}
 
 
 def put_bare(record: RunRecord, report_dir: Path, out: Path, *, keep: bool) -> None:
@@ -141,7 +141,7 @@ def own_figures(target: Path) -> set[str]:
     """Names of the figures that belong to the report in `target`."""
     try:
         return set(figures(notebooks.read(target / "report.ipynb")))
-    except (OSError, ValueError, AttributeError, nbformat.ValidationError):
+    except Exception:  # none that can be read: then nothing among them is known to be labkit's
         return set()
 
 

@@ -87,7 +87,7 @@ def mangled(draw, text):
     return bytes(content)
 
 
-SOME = settings(max_examples=120, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
