@@ -38,8 +38,19 @@ def played(html_text: str) -> tuple[str, str]:
         content = content_of(data.replace("\\", ""), kind)
         frames.append({"name": f"frame {number + 1}", "uri": address(content)})
         shape = shape or size_of(content)
-    note = "" if len(frames) == len(found) else f"Of the animation's {len(found)} frames {len(frames)} are shown."
-    spec = {"kind": "frames", "title": "Animation", "label": "frame", "frames": frames, "key": "", "shape": shape}
+    note = (
+        ""
+        if len(frames) == len(found)
+        else f"Of the animation's {len(found)} frames {len(frames)} are shown."
+    )
+    spec = {
+        "kind": "frames",
+        "title": "Animation",
+        "label": "frame",
+        "frames": frames,
+        "key": "",
+        "shape": shape,
+    }
     chosen = frames[:: -(-len(frames) // SHEET)]
     sheets = [(frame["uri"], f"Animation, {frame['name']}") for frame in chosen]
     return player.iframe_html(spec, sheets, height=min(900, shape[0] + 190)), note
@@ -60,5 +71,3 @@ def size_of(content: bytes) -> list[int]:
             return [image.height, image.width]
     except Exception:
         return [480, 640]
-
-

@@ -107,7 +107,10 @@ class Bounds:
         if self.told:
             return None
         self.told = True
-        return {"text/plain": f"What this cell showed after its first {self.outputs} outputs is left out: it was too much."}
+        return {
+            "text/plain": f"What this cell showed after its first {self.outputs} outputs is left out: "
+            "it was too much."
+        }
 
 
 def size_of(value: Any) -> int:
@@ -126,7 +129,11 @@ def size_of(value: Any) -> int:
 
 def bounded_data(data: Any) -> dict[str, Any]:
     """What an output shows, each kind of it within its bound."""
-    return {str(kind): bounded_value(str(kind), value) for kind, value in data.items()} if isinstance(data, Mapping) else {}
+    return (
+        {str(kind): bounded_value(str(kind), value) for kind, value in data.items()}
+        if isinstance(data, Mapping)
+        else {}
+    )
 
 
 def bounded_value(kind: str, value: Any) -> Any:

@@ -141,7 +141,8 @@ class Renderer(IPythonRenderer):
         except MathError as problem:
             self.notes.warn(f"A formula stays TeX: {shortened(latex.strip(), 200)}: {problem}.")
             source = html.escape(shortened(latex.strip(), MOST_FORMULA))
-            made = f'<code class="tex">{source}</code> <span class="left-out">[{html.escape(str(problem))}]</span>'
+            reason = f'<span class="left-out">[{html.escape(str(problem))}]</span>'
+            made = f'<code class="tex">{source}</code> {reason}'
         return f'<span class="formula">{made}</span>' if display and made else made
 
     def block_math(self, body: str) -> str:
@@ -293,7 +294,8 @@ class CellsExporter(HTMLExporter):
         if self.notes.room.told:
             return ""
         self.notes.room.told = True
-        why = f"What follows of this cell, {len(made) / 1e6:.1f} MB and more, is left out of the page for its length"
+        size = f"{len(made) / 1e6:.1f} MB and more"
+        why = f"What follows of this cell, {size}, is left out of the page for its length"
         return f"<p>{self.notes.clean.note(why)}. It is in report.ipynb.</p>"
 
 
@@ -325,11 +327,20 @@ def render(
         if (size := len(made.encode())) <= MOST_BYTES:
             break
     if size > MANY_BYTES:
-        warnings.append(f"The page is {size / 1e6:.1f} MB, more than {MANY_BYTES / 1e6:g} MB. Make its figures smaller.")
+        warnings.append(
+            f"The page is {size / 1e6:.1f} MB, more than {MANY_BYTES / 1e6:g} MB. Make its figures smaller."
+        )
     return made, warnings
 
 
-def draw(notebook, record: RunRecord, metrics, ways: Ways, folder: Path | None, room: int) -> tuple[str, list[str]]:
+def clean_piece(html_text: str) -> Markup:
+    """HTML that has gone through the sanitiser, so that the template does not escape it."""
+    return Markup(html_text)  # noqa: S704
+
+
+def draw(
+    notebook, record: RunRecord, metrics, ways: Ways, folder: Path | None, room: int
+) -> tuple[str, list[str]]:
     """The page with at most `room` characters of cells, and warnings about it; see `render`."""
     notes, claims = Notes(Room(room)), judge_claims(record)
     checks, warnings = checklist(notebook, record.lab, claims)
@@ -337,21 +348,32 @@ def draw(notebook, record: RunRecord, metrics, ways: Ways, folder: Path | None, 
     shown = shown_notebook(notebook, record, metrics)
     cells, _ = exporter.from_notebook_node(shown, {"injected": INJECTED})
     own_values = local_values(record, metrics)
-    answers = [(check, Markup(exporter.fragment(own_values(check.answer)))) for check in checks if check.answer]
-    headings = [(level, Markup(in_a_line(text)), name) for level, text, name in notes.headings[:MOST_HEADINGS]]
-    warnings = [w for w in dict.fromkeys([*warnings[:MOST_WARNINGS], *notes.warnings]) if w not in record.warnings]
-    made = environment().get_template("page.html.j2").render(
-        record=record,
-        ways=ways,
-        cells=Markup(cells),
-        headings=headings,
-        checks=checks,
-        answers=answers,
-        claims=claims,
-        about_published=about_published(notebook, record),
-        warnings=record.warnings + warnings,
-        metric_tables=tables.metric_tables(metrics),
-        **page_frame(),
+    # Pieces that went through the sanitiser; the finished page goes through it once more.
+    answers = [
+        (check, clean_piece(exporter.fragment(own_values(check.answer)))) for check in checks if check.answer
+    ]
+    headings = [
+        (level, clean_piece(in_a_line(text)), name) for level, text, name in notes.headings[:MOST_HEADINGS]
+    ]
+    warnings = [
+        w for w in dict.fromkeys([*warnings[:MOST_WARNINGS], *notes.warnings]) if w not in record.warnings
+    ]
+    made = (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            record=record,
+            ways=ways,
+            cells=clean_piece(cells),
+            headings=headings,
+            checks=checks,
+            answers=answers,
+            claims=claims,
+            about_published=about_published(notebook, record),
+            warnings=record.warnings + warnings,
+            metric_tables=tables.metric_tables(metrics),
+            **page_frame(),
+        )
     )
     return made, warnings
 

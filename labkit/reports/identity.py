@@ -52,7 +52,9 @@ class Identity:
 
     def differences(self, other: Identity) -> list[str]:
         """How this run differs from an `other`, earlier one, in words; empty if it does not."""
-        found = [f"the profile is {self.profile}, was {other.profile}"] if self.profile != other.profile else []
+        found = (
+            [f"the profile is {self.profile}, was {other.profile}"] if self.profile != other.profile else []
+        )
         names = dict.fromkeys([*self.parameters, *other.parameters])
         for name in names:
             now, before = self.parameters.get(name), other.parameters.get(name)

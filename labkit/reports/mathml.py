@@ -46,7 +46,9 @@ DEFINITION = re.compile(
 COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 SIGN = re.compile(r"\\[A-Za-z]+|\\.|[^\\{}]", re.DOTALL)
-UNSEEN = re.compile(r"\\(?:label|tag\*?)\{[^{}]*\}|\\(?:nonumber|notag)(?![A-Za-z])")  # equations are not numbered
+UNSEEN = re.compile(
+    r"\\(?:label|tag\*?)\{[^{}]*\}|\\(?:nonumber|notag)(?![A-Za-z])"
+)  # equations are not numbered
 # What latex2mathml writes, and what browsers space and draw as TeX would.
 REWRITTEN = {"<mi>&#x0007E;</mi>": "<mo>∼</mo>", "negativethinmathspace": "-0.167em"}
 
@@ -121,7 +123,7 @@ def expanded(latex: str, macros: dict[str, Macro]) -> str:
         for _ in range(macro.arguments):
             argument, at = argument_at(latex, at)
             arguments.append(argument)
-        body = re.sub(r"#(\d)", lambda mark: given(arguments, int(mark[1])), macro.body)
+        body = re.sub(r"#(\d)", lambda mark, own=arguments: given(own, int(mark[1])), macro.body)
         latex = f"{latex[: found.start()]}{{{body}}}{latex[at:]}"
         if len(latex) > MOST_FORMULA:
             break

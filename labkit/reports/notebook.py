@@ -162,7 +162,9 @@ def clean_outputs(outputs, clean: Callable[[str], str]):
     for output in outputs:
         if output.output_type == "stream":
             text = printable(output.text)
-            output.text = clean(shortened(NOTICES.sub("", text) if output.name == "stderr" else text, MOST_KEPT))
+            output.text = clean(
+                shortened(NOTICES.sub("", text) if output.name == "stderr" else text, MOST_KEPT)
+            )
         elif output.output_type == "error":
             error = bounded_error(output)
             output.ename, output.evalue = error["ename"], clean(error["evalue"])

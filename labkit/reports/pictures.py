@@ -28,7 +28,9 @@ MOST_BYTES = 4_000_000
 MOST_PIXELS = 40_000_000  # a browser holds four bytes of each
 ON_THE_WEB = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
 SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
-SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!DOCTYPE[^>]*>\s*|<!--.{0,2000}?-->\s*)*<svg[\s>]", re.DOTALL)
+SVG = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!DOCTYPE[^>]*>\s*|<!--.{0,2000}?-->\s*)*<svg[\s>]", re.DOTALL
+)
 LONG = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/=]{200,}")
 
 
@@ -141,7 +143,9 @@ class Sources:
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name too long
             if isinstance(error, PictureError):
                 raise
-            raise PictureError(f"the file cannot be read ({getattr(error, 'strerror', None) or error})") from error
+            raise PictureError(
+                f"the file cannot be read ({getattr(error, 'strerror', None) or error})"
+            ) from error
 
 
 def plain_name(name: str) -> str:

@@ -66,7 +66,9 @@ def published(reports: Path) -> Lookup:
             files = (metrics, metrics.with_name("run.json"))
             name = metrics.parent.name
             quick = {"quick_seconds": seconds[name]} if name in seconds else {}
-            read[lab] = quick | with_minutes(*(json.loads(path.read_text(encoding="utf-8")) for path in files))
+            read[lab] = quick | with_minutes(
+                *(json.loads(path.read_text(encoding="utf-8")) for path in files)
+            )
         return value_at(read[lab], keys)
 
     return lookup

@@ -163,10 +163,17 @@ def event_in(line: str | bytes) -> dict[str, Any] | None:
     error = event.get("error")
     is_error = isinstance(error, dict) and isinstance(error.get("status"), str)
     sound = [error is None or is_error, isinstance(event.get("cell", 0), int)]
-    sound += [isinstance(event.get("seconds", 0), int | float), event["event"] == "finished" or "cell" in event]
+    sound += [
+        isinstance(event.get("seconds", 0), int | float),
+        event["event"] == "finished" or "cell" in event,
+    ]
     if event["event"] == "tick":
         return event
-    return {"seconds": 0.0, **event, "error": error and {**bounded_error(error), "status": error["status"]}} if all(sound) else None
+    return (
+        {"seconds": 0.0, **event, "error": error and {**bounded_error(error), "status": error["status"]}}
+        if all(sound)
+        else None
+    )
 
 
 def keep_log(stream, log: Path) -> None:

@@ -62,9 +62,7 @@ def render(source: Path, target: Path, out: Path, lab: Lab | None) -> Path:
     return target / "report.html"
 
 
-def drawn(
-    left: Left, target: Path, out: Path, lab: Lab | None
-) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def drawn(left: Left, target: Path, out: Path, lab: Lab | None) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The files of the report that goes to `target`, and its figures."""
     record, executed = left.record, renewed(left.notebook, lab)
     if executed is None:

@@ -73,7 +73,7 @@ def put_results(
 def drawn(
     record: RunRecord, metrics: dict[str, Any], notebook, ways, folder: Path | None, files: dict[str, bytes]
 ) -> tuple[RunRecord, dict[str, bytes], dict[str, bytes]]:
-    """Record, files and figures with the page of the notebook, or with a bare one that says why it is bare."""
+    """Record, files and figures with the page of the notebook, or with a bare one that says why."""
     try:
         page, warnings = html.render(notebook, record, metrics, ways, folder)
         record = replace(record, warnings=[*record.warnings, *warnings])

@@ -87,9 +87,7 @@ def put_or_note(request: Request, record: RunRecord, metrics: dict[str, Any], ke
     place = request.report_dir
     try:
         source = request.lab.path.parent
-        put = put_results(
-            record, metrics, executed(request), place, request.out, keep=keep, folder=source
-        )
+        put = put_results(record, metrics, executed(request), place, request.out, keep=keep, folder=source)
         with contextlib.suppress(OSError, ConfigError):  # else the overview makes it
             thumbnails.keep(place, request.out, about_labs().get(record.lab, About()).thumbnail)
         return put

@@ -19,23 +19,30 @@ from markupsafe import Markup, escape
 from labkit import player
 from labkit.reports.pictures import PictureError, Sources
 
-TEXT = set(
-    "a abbr b bdi bdo blockquote br caption center cite code col colgroup dd del details dfn div dl dt em "
-    "figcaption figure font h2 h3 h4 h5 h6 hr i img ins kbd li mark meter ol p pre progress q rp rt ruby s samp "
-    "section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr "
-    "audio video source iframe".split()
-)
-SVG = set(
-    "svg circle clipPath defs desc ellipse g image line linearGradient marker mask path pattern polygon polyline "
-    "radialGradient rect stop symbol text textPath title tspan use".split()
-)
-MATH = set(
-    "math annotation menclose merror mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow ms "
-    "mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none semantics".split()
-)
-PAGE = set("article button dialog footer h1 header input label main nav".split())  # our own templates' only
 
-EVERYWHERE = set("class id title lang dir role style width height align valign hidden".split())
+def names(text: str) -> set[str]:
+    """The words of a text."""
+    return set(text.split())
+
+
+TEXT = names(
+    "a abbr b bdi bdo blockquote br caption center cite code col colgroup dd del details dfn div dl dt "
+    "em figcaption figure font h2 h3 h4 h5 h6 hr i img ins kbd li mark meter ol p pre progress q rp rt "
+    "ruby s samp section small span strike strong sub summary sup table tbody td tfoot th thead time tr "
+    "tt u ul var wbr audio video source iframe"
+)
+SVG = names(
+    "svg circle clipPath defs desc ellipse g image line linearGradient marker mask path pattern polygon "
+    "polyline radialGradient rect stop symbol text textPath title tspan use"
+)
+MATH = names(
+    "math annotation menclose merror mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts "
+    "mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none "
+    "semantics"
+)
+PAGE = names("article button dialog footer h1 header input label main nav")  # our own templates' only
+
+EVERYWHERE = names("class id title lang dir role style width height align valign hidden")
 ATTRIBUTES = {
     "a": {"href"},
     "img": {"src", "alt"},
@@ -57,19 +64,20 @@ ATTRIBUTES = {
     "use": {"href", "x", "y"},
     "image": {"href", "x", "y", "preserveAspectRatio", "transform"},
 }
-DRAWING = set(
-    "viewBox xmlns version preserveAspectRatio x y x1 y1 x2 y2 cx cy r rx ry fx fy dx dy d points transform fill "
-    "fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-dasharray "
-    "stroke-dashoffset stroke-miterlimit opacity offset stop-color stop-opacity gradientUnits gradientTransform "
-    "spreadMethod patternUnits patternTransform clip-path clip-rule clipPathUnits mask marker-start marker-mid "
-    "marker-end markerWidth markerHeight markerUnits orient refX refY text-anchor dominant-baseline font-size "
-    "font-family font-weight font-style textLength startOffset rotate".split()
+DRAWING = names(
+    "viewBox xmlns version preserveAspectRatio x y x1 y1 x2 y2 cx cy r rx ry fx fy dx dy d points "
+    "transform fill fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-linecap stroke- "
+    "linejoin stroke-dasharray stroke-dashoffset stroke-miterlimit opacity offset stop-color stop- "
+    "opacity gradientUnits gradientTransform spreadMethod patternUnits patternTransform clip-path clip- "
+    "rule clipPathUnits mask marker-start marker-mid marker-end markerWidth markerHeight markerUnits "
+    "orient refX refY text-anchor dominant-baseline font-size font-family font-weight font-style "
+    "textLength startOffset rotate"
 )
-FORMULA = set(
-    "xmlns display displaystyle scriptlevel mathvariant mathsize mathcolor mathbackground stretchy fence form "
-    "separator lspace rspace depth minsize maxsize symmetric largeop movablelimits accent accentunder linethickness "
-    "columnalign rowalign columnspacing rowspacing columnlines rowlines columnspan rowspan frame notation voffset "
-    "encoding".split()
+FORMULA = names(
+    "xmlns display displaystyle scriptlevel mathvariant mathsize mathcolor mathbackground stretchy "
+    "fence form separator lspace rspace depth minsize maxsize symmetric largeop movablelimits accent "
+    "accentunder linethickness columnalign rowalign columnspacing rowspacing columnlines rowlines "
+    "columnspan rowspan frame notation voffset encoding"
 )
 ON_PAGE = {
     "div": {"tabindex"},
@@ -77,22 +85,24 @@ ON_PAGE = {
     "input": {"type"},
     "pre": {"tabindex"},
 }
-STYLES = set(
-    "color background-color border border-top border-right border-bottom border-left border-color border-style "
-    "border-width border-radius border-collapse border-spacing padding padding-top padding-right padding-bottom "
-    "padding-left margin margin-top margin-right margin-bottom margin-left font font-family font-size font-style "
-    "font-weight font-variant font-variant-numeric text-align text-decoration text-transform vertical-align "
-    "line-height letter-spacing white-space word-break overflow-wrap width min-width max-width height min-height "
-    "max-height display flex flex-wrap flex-direction justify-content align-items gap grid-template-columns "
-    "overflow overflow-x overflow-y opacity list-style-type caption-side table-layout object-fit image-rendering "
-    "fill stroke stroke-width".split()
+STYLES = names(
+    "color background-color border border-top border-right border-bottom border-left border-color "
+    "border-style border-width border-radius border-collapse border-spacing padding padding-top "
+    "padding-right padding-bottom padding-left margin margin-top margin-right margin-bottom margin-left "
+    "font font-family font-size font-style font-weight font-variant font-variant-numeric text-align "
+    "text-decoration text-transform vertical-align line-height letter-spacing white-space word-break "
+    "overflow-wrap width min-width max-width height min-height max-height display flex flex-wrap flex- "
+    "direction justify-content align-items gap grid-template-columns overflow overflow-x overflow-y "
+    "opacity list-style-type caption-side table-layout object-fit image-rendering fill stroke stroke- "
+    "width"
 )
 # What a style could load by, and how it could reach over what stands before it.
 RISKY_STYLE = re.compile(r"url|image|\\|/\*|@|expression|var\(|attr\(|margin[^;]*-\s*[\d.(]", re.IGNORECASE)
-# Classes that mean something inside a cell. Those of the page's own parts (banner, badge, …) are not among them.
-CLASSES = set(
-    "claims check target finding holds fails too-short error dataframe highlight scroll kept formula tex left-out "
-    "mermaid task-list-item footnotes footnote-ref footnote labkit-player labkit-untrusted labkit-stand-in".split()
+# Classes that mean something inside a cell; those of the page's own parts (banner, badge, …) do not.
+CLASSES = names(
+    "claims check target finding holds fails too-short error dataframe highlight scroll kept formula "
+    "tex left-out mermaid task-list-item footnotes footnote-ref footnote labkit-player labkit-untrusted "
+    "labkit-stand-in"
 )
 TOKEN = re.compile(r"[a-z][a-z0-9]{0,2}|ansi-[a-z-]+|language-\w+")  # Pygments' and the terminal's colours
 IDS_OF_PAGE = re.compile(
@@ -107,7 +117,7 @@ PICTURE = re.compile(r"data:image/[a-z+]{3,8};base64,[A-Za-z0-9+/=]*", re.IGNORE
 MEDIA = re.compile(r"data:(?:video|audio)/[a-z0-9]{2,8};base64,[A-Za-z0-9+/=\s]*", re.IGNORECASE)
 SCHEMES = {"http", "https", "mailto", "data", "attachment", "file", "stored"}
 TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*)")
-VOID = set("area base br col embed hr img input link meta param source track wbr".split())
+VOID = names("area base br col embed hr img input link meta param source track wbr")
 MOST_WORK = 30_000_000  # of the parser, a second's: its time grows with tags × depth
 
 # nh3 writes every attribute in double quotes and escapes < and > in it: these patterns are exact.
@@ -191,8 +201,10 @@ class Cleaner:
         missing = MISSING.search(found[1])
         source, reason = reasons[int(missing[1])] if missing else ("", "it has no address that can be shown")
         name = (alt[1] if alt else "") or str(escape(named(source)))
-        link = f' <a href="{escape(source)}">{escape(source)}</a>' if source.lower().startswith("http") else ""
-        return self.note(f"A picture{f' ({named(source)})' if source else ''} is not shown: {reason}", name, link)
+        web = source.lower().startswith("http")
+        link = f' <a href="{escape(source)}">{escape(source)}</a>' if web else ""
+        which = f" ({named(source)})" if source else ""
+        return self.note(f"A picture{which} is not shown: {reason}", name, link)
 
     def frame(self, found: re.Match) -> str:
         """A player that is shown, or the note in place of another frame."""
@@ -200,7 +212,9 @@ class Cleaner:
 
     def film(self, found: re.Match) -> str:
         """A film that is shown, or the note in place of one that lies elsewhere."""
-        return found[0] if ' src="data:' in found[0] else self.note("A film or sound is left out: it is not in the notebook")
+        if ' src="data:' in found[0]:
+            return found[0]
+        return self.note("A film or sound is left out: it is not in the notebook")
 
     def note(self, sentence: str, name: str = "", link: str = "") -> str:
         """A visible note; the sentence goes to the warnings too. `name` and `link` are HTML."""
@@ -255,7 +269,7 @@ def in_a_line(made: str) -> str:
     return nh3.clean(
         made,
         tags={"b", "code", "em", "i", "strong", "sub", "sup", "span"} | MATH,
-        attributes={name: FORMULA for name in MATH},
+        attributes=dict.fromkeys(MATH, FORMULA),
         filter_style_properties=set(),
         link_rel=None,
     )

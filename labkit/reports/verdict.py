@@ -129,7 +129,9 @@ def verdict_on(request: Request, watch: Watch, ending: Ending) -> Verdict:
     if ending.stopped_for == "killed" and not sound:
         return Verdict("killed", failure("Interrupted", INTERRUPTED), cell_index)
     if error := raised.get(cell_index) or (watch.finished or {}).get("error"):
-        return Verdict(error["status"], failure(error["ename"], error["evalue"], error["traceback"]), cell_index)
+        return Verdict(
+            error["status"], failure(error["ename"], error["evalue"], error["traceback"]), cell_index
+        )
     if watch.finished is None:
         code = ending.returncode
         how = f"signal {-code}" if code < 0 else f"exit status {code}"
