@@ -17,7 +17,6 @@ SLOW = {
     "test_cvae.py",
     "test_fuzz.py",
     "test_gan.py",
-    "test_other_parameters.py",
     "test_pooled_conv.py",
     "test_published.py",
     "test_quiet.py",
