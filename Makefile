@@ -1,4 +1,4 @@
-# make reports   run the labs, make their reports in reports/local   (LABS="01 02" PROFILE=smoke|quick|full JOBS=1)
+# make reports   run the labs, make their reports in reports/local   (LABS="01 02" PROFILE=smoke|quick|full JOBS=2)
 # make test      lint, import contract, unit tests, every notebook under the smoke profile   (TESTS=tests/test_x.py)
 # make check     lint, import contract, quick unit tests: a minute, for the inner loop
 # make lab       JupyterLab on the notebooks
@@ -10,7 +10,7 @@
 PYTHON ?= python3
 PROFILE ?= $(if $(LABKIT_PROFILE),$(LABKIT_PROFILE),quick)
 LABS ?=
-JOBS ?= 1
+JOBS ?=
 TESTS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,10 +40,10 @@ $(READY_DEV): pyproject.toml constraints.txt
 	@touch $(READY) $@
 
 reports: $(READY)
-	@$(BIN)/labkit run $(LABS) --profile $(PROFILE) --jobs $(JOBS)
+	@$(BIN)/labkit run $(LABS) --profile $(PROFILE) $(if $(JOBS),--jobs $(JOBS))
 
 # Two processes; what is in one file stays in one of them, a notebook's cells above all.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadscope --durations 20
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .

@@ -17,7 +17,9 @@ player        the page's side of an explorer: HTML, script and style
 claims        what a notebook asserts, and whether it holds in this run
 exercises     a student's value beside the true one
 display       tables and source code in a notebook
-reports       running notebooks in batch; records; HTML
+reports       running a notebook; records; HTML
+batch         many runs at once, here or on a cluster
+sweeps        a lab over a grid of parameters
 cli           the command ``labkit``
 
 Importing labkit imports nothing heavy: TensorFlow comes with models, losses and training.

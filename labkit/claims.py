@@ -13,6 +13,8 @@ import statistics
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from labkit.config import PROFILES
@@ -54,12 +56,18 @@ def known_claims() -> dict[str, Claim]:
     if not path.exists():
         return {}
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("claims", {})
-        return {name: read_claim(name, dict(entry)) for name, entry in table.items()}
+        return read_claims(path, path.stat().st_mtime_ns)
     except (OSError, tomllib.TOMLDecodeError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{path.name} is not a readable list of claims: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def read_claims(path: Path, changed: int) -> dict[str, Claim]:
+    """The claims in `path`, read once for each time that it was `changed`: an overview asks for every run."""
+    table = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("claims", {})
+    return {name: read_claim(name, dict(entry)) for name, entry in table.items()}
 
 
 def read_claim(name: str, entry: dict[str, Any]) -> Claim:

@@ -14,11 +14,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from labkit.parameters import ConfigError, Parameter, did_you_mean, parse_parameters
+from labkit.parameters import ConfigError, Parameter, did_you_mean, parse_parameters, quoted
 from labkit.project import live_dir, notebooks_dir, record
 
 PROFILES = ("smoke", "quick", "full")
@@ -59,7 +60,7 @@ def find_lab(name: str) -> Lab:
     known = lab_names()
     wanted = name.removesuffix(".ipynb")
     if wanted.isascii() and wanted.isdecimal():
-        hits = [stem for stem in known if int(stem[:2]) == int(wanted)]
+        hits = [stem for stem in known if stem[:2].lstrip("0") == wanted.lstrip("0")]
     else:
         hits = [stem for stem in known if stem == wanted]
     if len(hits) > 1:
@@ -68,17 +69,25 @@ def find_lab(name: str) -> Lab:
         return read_lab(notebooks_dir() / f"{hits[0]}.ipynb")
     paths = [Path(name), Path(f"{name}.ipynb"), notebooks_dir() / f"{wanted}.ipynb"]
     for path in paths:
-        if path.suffix == ".ipynb" and path.is_file():
+        if path.suffix == ".ipynb" and is_file(path):
             return read_lab(path)
     if os.sep in name or name.endswith(".ipynb"):
-        raise ConfigError(f"there is no notebook {name!r}{did_you_mean(Path(wanted).name, known)}")
-    raise ConfigError(f"no lab {name!r} in {notebooks_dir().name}/{did_you_mean(wanted, known)}")
+        raise ConfigError(f"there is no notebook {quoted(name)}{did_you_mean(Path(wanted).name, known)}")
+    raise ConfigError(f"no lab {quoted(name)} in {notebooks_dir().name}/{did_you_mean(wanted, known)}")
+
+
+def is_file(path: Path) -> bool:
+    """Whether `path` is a file; a name that the system does not take is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def read_lab(path: Path) -> Lab:
     """Read a notebook's title and parameters. Raises ConfigError if it is no notebook."""
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
         sources = [("".join(c["source"]), c["cell_type"], c["metadata"].get("tags") or []) for c in cells]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path.name} is not a readable Jupyter notebook: {error}") from error
@@ -104,7 +113,7 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
     """The cost knobs of `lab` under `profile`, from ``profiles.toml``."""
     path = notebooks_dir() / "profiles.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        table = read_toml(path, path.stat().st_mtime_ns) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path.name} is not readable TOML: {error}") from error
     if profile not in PROFILES:
@@ -115,11 +124,17 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
         raise ConfigError(f"{path.name}: [{lab}.{profile}] is no table of knobs") from error
 
 
+@lru_cache(maxsize=4)
+def read_toml(path: Path, changed: int) -> dict[str, Any]:
+    """The table in `path`, read once for each time that it was `changed`: a sweep asks for every run."""
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+
+
 def chosen_profile(profile: str | None) -> str:
     """The profile asked for: the argument, else ``$LABKIT_PROFILE``, else ``quick``."""
     name = profile or os.environ.get("LABKIT_PROFILE") or "quick"
     if name not in PROFILES:
-        raise ConfigError(f"no profile {name!r}{did_you_mean(str(name), PROFILES)}")
+        raise ConfigError(f"no profile {quoted(name)}{did_you_mean(str(name), PROFILES)}")
     return name
 
 
@@ -173,7 +188,7 @@ def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any]) -> Config:
     cost = profile_values(lab.of, profile)
     declared = {name: p for name, p in lab.parameters.items() if name != "profile"}
     if unknown := next((name for name in given if name not in declared), None):
-        raise ConfigError(f"{lab.name} has no parameter {unknown!r}{did_you_mean(unknown, declared)}")
+        raise ConfigError(f"{lab.name} has no parameter {quoted(unknown)}{did_you_mean(unknown, declared)}")
     values, filled = {}, set()
     for name, parameter in declared.items():
         value = given.get(name, parameter.default)

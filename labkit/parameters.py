@@ -2,6 +2,7 @@
 
 A line reads ``latent_dim = 2  # number of latents, at least 2``. The value is a literal. The
 words "at least", "at most", "above" and "below" with a number in the comment are bounds.
+Numbers have a size, texts and lists a length beyond which no lab has a use for them.
 """
 
 from __future__ import annotations
@@ -18,15 +19,35 @@ from typing import Any
 
 BOUNDS = {"at least": operator.ge, "at most": operator.le, "above": operator.gt, "below": operator.lt}
 BOUND = re.compile(rf"\b({'|'.join(BOUNDS)}) ([-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)", re.IGNORECASE)
+LARGEST = 2**32 - 1  # of a number; a seed may be as large
+LONGEST = 1_000  # of a text or a list
+MOST_SHOWN = 80  # characters of a value in an error
 
 
 class ConfigError(ValueError):
     """A lab, profile or parameter that does not exist, or a value that does not fit."""
 
 
+def literal(text: str) -> Any:
+    """A value as it is typed: a Python literal, else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return text
+
+
+def quoted(value: Any) -> str:
+    """A value as an error names it: its first part where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits has no text
+        text = f"a {type(value).__name__} that is too large to show"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}… ({len(text):,} characters)"
+
+
 def did_you_mean(name: str, known) -> str:
     """Return "; did you mean 'x'?" for the nearest of `known`, else the list of them."""
-    known = sorted(known)
+    known, name = sorted(known), name[:MOST_SHOWN]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f"; did you mean {near[0]!r}?"
@@ -54,6 +75,10 @@ class Parameter:
         """
         example = reference if self.default is None else self.default
         value = check_kind(self.name, value, example)
+        if isinstance(value, list | str) and len(value) > LONGEST:
+            raise ConfigError(
+                f"parameter {self.name!r} is of length {len(value):,}; at most {LONGEST:,} was expected"
+            )
         for number in value if isinstance(value, list) else [value]:
             self.check_bounds(number)
         return value
@@ -62,11 +87,11 @@ class Parameter:
         """Raise ConfigError if a number is not finite or not within the bounds."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"parameter {self.name!r} is {value}; it must be finite")
-        for word, limit in self.bounds:
+        for word, limit in [*self.bounds, ("at least", -LARGEST), ("at most", LARGEST)]:
             if not BOUNDS[word](value, limit):
-                raise ConfigError(f"parameter {self.name!r} is {value}; it must be {word} {limit:g}")
+                raise ConfigError(f"parameter {self.name!r} is {quoted(value)}; it must be {word} {limit:g}")
 
 
 def check_kind(name: str, value: Any, example: Any) -> Any:
@@ -82,7 +107,9 @@ def check_kind(name: str, value: Any, example: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number if kind is float else type(value) is kind:
         return value
-    raise ConfigError(f"parameter {name!r} is {value!r}; a {kind.__name__} like {example!r} was expected")
+    raise ConfigError(
+        f"parameter {name!r} is {quoted(value)}; a {kind.__name__} like {example!r} was expected"
+    )
 
 
 def parse_parameters(source: str, where: str = "parameters cell") -> dict[str, Parameter]:

@@ -6,9 +6,12 @@ sets in ``labkit/bundled``; reports then go below the current folder, downloads 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import tempfile
 import threading
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,9 +41,48 @@ def local_reports() -> Path:
     return (CHECKOUT or Path.cwd()) / "reports" / "local"
 
 
+def home() -> Path | None:
+    """The user's home folder, or None for a user who has none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def user_cache() -> Path:
+    """Folder for downloads of this user alone; a temporary one for a user without a home."""
+    known = home() or os.environ.get("XDG_CACHE_HOME")
+    start = platformdirs.user_cache_path("labkit") if known else Path(tempfile.gettempdir()) / "labkit-cache"
+    return start / "data"
+
+
 def data_cache() -> Path:
     """Folder into which image sets are downloaded, and where users may put files of their own."""
-    return CHECKOUT / "data" / "cache" if CHECKOUT else platformdirs.user_cache_path("labkit") / "data"
+    return CHECKOUT / "data" / "cache" if CHECKOUT else user_cache()
+
+
+# pathlib's questions raise where a folder is locked, and its expanduser where there is no such user.
+
+
+def is_file(path: Path) -> bool:
+    """Whether `path` leads to a regular file, as far as this process may know."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_there(path: Path) -> bool:
+    """Whether `path` leads to anything, as far as this process may know."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def expanded(name: str) -> Path:
+    """A path with ~ for a home folder; as it is where there is no such user."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111
+
+
+def can_write(folder: Path) -> bool:
+    """Whether files can be made in `folder`, which need not be there yet."""
+    there = next(filter(is_there, (folder, *folder.parents)), folder)
+    return not is_file(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def bundled_data() -> Path:
@@ -55,19 +97,36 @@ def run_dir() -> Path | None:
 
 
 def live_dir(lab: str) -> Path:
-    """Folder of this run's checkpoints and figures: the batch run's, else one for work in JupyterLab."""
-    return run_dir() or local_reports() / ".work" / f"{lab}-live"
+    """Folder of this run's checkpoints and figures: the batch run's, else one for work in JupyterLab.
+
+    In a course folder that cannot be written it lies in the user's own cache.
+    """
+    reports = local_reports()
+    own = reports if can_write(reports) else user_cache().parent / "reports"
+    return run_dir() or own / ".work" / f"{lab}-live"
 
 
 def record(kind: str, facts: dict[str, Any]) -> None:
     """Append one fact that only the kernel knows to the run's ``facts.jsonl``.
 
-    Does nothing outside a batch run. The runner reads the file into ``run.json``.
+    Does nothing outside a batch run. The runner reads the file into ``run.json``. On a full disk
+    it warns: what is being computed matters more than the note of it.
     """
     if (folder := run_dir()) is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "facts.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, **facts}, default=list) + "\n")
+        line = json.dumps({"kind": kind, **facts}, default=list) + "\n"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(folder / "facts.jsonl", "a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            warnings.warn(f"the run's record lacks {kind!r}: {error.strerror or error}", stacklevel=3)
+
+
+def tell_epoch(epoch: int, epochs: int) -> None:
+    """Say which epoch is being trained, from 1, for the progress of a batch run; else do nothing."""
+    if (folder := run_dir()) is not None and folder.is_dir():
+        with replacing(folder / "epoch.json") as temporary:
+            temporary.write_text(json.dumps({"epoch": epoch, "epochs": epochs}), encoding="utf-8")
 
 
 def usable_cores() -> int:
@@ -89,3 +148,14 @@ def replacing(path: Path):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def set_aside(path: Path, mark: str = "corrupt") -> str:
+    """Rename a bad file to the next free ``*.corrupt``; the end of a sentence says what was done."""
+    names = (f"{path.name}.{mark}{number or ''}" for number in itertools.count())
+    free = next(name for name in names if not os.path.lexists(path.with_name(name)))
+    try:
+        path.rename(path.with_name(free))
+        return f"; set aside as {free}"
+    except OSError as error:
+        return f"; left where it is ({error.strerror})"

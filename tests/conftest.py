@@ -10,11 +10,13 @@ settings.load_profile("labkit")
 
 # Files that train networks or run whole labs; `make check` leaves them out.
 SLOW = {
+    "test_checkpoints.py",
     "test_cli.py",
+    "test_cluster.py",
     "test_conv_autoencoder.py",
     "test_cvae.py",
+    "test_fuzz.py",
     "test_gan.py",
-    "test_other_parameters.py",
     "test_pooled_conv.py",
     "test_published.py",
     "test_quiet.py",

@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from labkit.reports import html
+from labkit.reports import html, index
 from labkit.reports.record import RunRecord
 from labkit.reports.results import put_results
 
@@ -137,5 +137,6 @@ def test_a_run_that_departs_from_the_lab_says_so_at_its_top_and_in_its_checklist
 def test_the_overview_lists_the_claims(page_of, tmp_path):
     page_of()  # for its folder of notebooks
     put_results(RECORD, {"elbo": 1.0}, notebook(), tmp_path / "out" / "01_lab", tmp_path / "out", keep=False)
+    index.rebuild(tmp_path / "out")
     overview = BeautifulSoup((tmp_path / "out" / "index.html").read_text(), "html.parser")
     assert "A larger β gives a smaller KL." in overview.text and overview.select(".claims .check.fails")

@@ -9,7 +9,7 @@ import pytest
 
 from labkit import batch, project
 from labkit.cli import main, runs
-from labkit.cli.runs import literal
+from labkit.parameters import literal
 
 HEAVY = {"tensorflow", "keras", "papermill", "nbconvert", "nbformat", "matplotlib", "jupyter_client"}
 
@@ -39,7 +39,7 @@ def ran(monkeypatch):
     """The requests that would have been run; each is said to have ended well."""
     requests = []
 
-    def run_all(given, jobs):
+    def run_all(given, jobs, **options):
         requests.extend(given)
         return [batch.Result(request, "completed") for request in given]
 
@@ -86,6 +86,21 @@ def test_parameters_profile_and_limit_reach_the_run(labs, ran, tmp_path):
     assert dict(request.parameters) == {"seed": 7, "latent_dims": [4, 8], "epochs": 2}
     assert (request.profile, request.timeout, request.out) == ("full", 12.5, tmp_path / "x")
     assert not request.no_faces
+
+
+def test_limits_cluster_and_shares_reach_the_batch(labs, monkeypatch):
+    told = {}
+
+    def run_all(requests, jobs, *, scheduler, needs, on_result):
+        told.update(jobs=jobs, scheduler=scheduler, needs=needs, memory=requests[0].memory_mb)
+        return [batch.Result(request, "completed") for request in requests]
+
+    monkeypatch.setattr(batch, "run_all", run_all)
+    options = ["--memory", "1.5", "--cores", "2", "--gpus", "1", "--scheduler", "tcp://first:8786"]
+    assert main(["run", "1", *options]) == 0
+    assert told == {
+        "jobs": None, "scheduler": "tcp://first:8786", "needs": batch.Needs(2, 1), "memory": 1500
+    }  # fmt: skip
 
 
 def test_a_parameter_given_twice_is_an_error_that_names_the_sweep(labs, ran, capsys):
@@ -170,6 +185,8 @@ def test_what_does_not_exist_or_fit_is_named_before_anything_runs(labs, ran, cap
         [],
         ["walk"],
         ["run", "--jobs", "0"],
+        ["run", "--memory", "0"],
+        ["sweep", "1"],
         ["run", "--timeout", "-1"],
         ["run", "--timeout", "nan"],
         ["run", "-p", "seed"],
@@ -188,7 +205,9 @@ def test_a_file_that_is_no_notebook_is_named(labs, capsys):
 
 
 def test_a_failed_run_is_exit_status_1(labs, monkeypatch, capsys):
-    failed = lambda requests, jobs: [batch.Result(request, "failed", "it broke") for request in requests]  # noqa: E731
+    def failed(requests, jobs, **options):
+        return [batch.Result(request, "failed", "it broke") for request in requests]
+
     monkeypatch.setattr(batch, "run_all", failed)
     assert main(["run", "1"]) == 1
     assert "01_vae: it broke" in capsys.readouterr().out

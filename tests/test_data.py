@@ -1,10 +1,12 @@
 """load: where images are looked for, and that no bad file ever becomes an array."""
 
+import errno
 import gzip
 import hashlib
 import http.server
 import importlib.util
 import io
+import os
 import subprocess
 import sys
 import threading
@@ -15,14 +17,17 @@ from pathlib import Path
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 
 from labkit import data
+from labkit.cli import main
 from labkit.data import catalogue, download, idx, places, registry, sources
 from labkit.data.catalogue import FILES
+from labkit.data.faces import olivetti as known
 from labkit.data.faces import sources as face_sources
 from labkit.data.faces.reader import read_faces
 
@@ -31,9 +36,9 @@ def fake_arrays(n_train, n_test, seed=0):
     rng = np.random.default_rng(seed)
     return {
         "x_train": rng.integers(0, 256, (n_train, 28, 28), np.uint8),
-        "y_train": (np.arange(n_train) % 10).astype(np.uint8),
+        "y_train": ((np.arange(n_train) + seed) % 10).astype(np.uint8),
         "x_test": rng.integers(0, 256, (n_test, 28, 28), np.uint8),
-        "y_test": (np.arange(n_test) % 10).astype(np.uint8),
+        "y_test": ((np.arange(n_test) + seed) % 10).astype(np.uint8),
     }
 
 
@@ -75,6 +80,8 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
     monkeypatch.setattr(download, "LOAD_FAILURES", download.Failures())
+    for module in (face_sources, known):  # a process for every file would take its time
+        monkeypatch.setattr(module, "read_apart", read_faces)
     write(tmp_path / "mini" / "mnist", SUBSET)
     faces = tmp_path / "mini" / "faces" / "faces.mat"
     faces.parent.mkdir()
@@ -187,7 +194,7 @@ def damage(folder, how):
         "magic": lambda: gzip.compress(b"\0\0\x08\x01" + raw[4:]),
         "promise": lambda: gzip.compress(raw[:4] + (2**31).to_bytes(4, "big") + raw[8:]),
         "size": lambda: gzip.compress(raw[:8] + (32).to_bytes(4, "big") + raw[12:]),
-        "bomb": lambda: gzip.compress(bytes(idx.LARGEST + 10), 1),
+        "bomb": lambda: gzip.compress(raw[:2] + bytes(idx.LARGEST + 10), 1),
         "empty": lambda: b"",
     }
     path.write_bytes(changed[how]())
@@ -200,11 +207,11 @@ def damage(folder, how):
         ("truncated", "cut short or damaged"),
         ("html", "an HTML page saved under that name"),
         ("digest", "wrong SHA-256"),
-        ("magic", "magic number 0x00000801; 0x00000803"),
+        ("magic", "has other things in it than its name says"),
         ("promise", "promises 1,683,627,180,032 bytes of data; there are 15,680"),
         ("size", "images of 32×28"),
-        ("bomb", "more than the 47,040,016 bytes"),
-        ("empty", "0 bytes, less than the 16"),
+        ("bomb", "the magic number 0x00000000; that of images or labels was expected"),
+        ("empty", "0 bytes and is no IDX file"),
     ],
 )
 def test_a_bad_file_is_named_set_aside_and_the_search_goes_on(world, how, message):
@@ -242,8 +249,19 @@ def test_a_file_without_permission_is_named_and_kept(world, monkeypatch):
     assert len(list((world / "cache" / "mnist").iterdir())) == 4
 
 
-def test_a_folder_without_permission_is_named(world, monkeypatch):
-    monkeypatch.setattr(sources, "find_file", raise_permission_error)
+@pytest.fixture
+def locked(world, monkeypatch):
+    """A cache whose folder of MNIST may not be read, and nothing bundled."""
+    (world / "cache" / "mnist").mkdir(parents=True)
+    folder = world / "cache" / "mnist"
+    iterdir = Path.iterdir
+    monkeypatch.setattr(
+        Path, "iterdir", lambda path: raise_permission_error() if path == folder else iterdir(path)
+    )
+    monkeypatch.setattr(places, "MINI", world / "nowhere")
+
+
+def test_a_folder_without_permission_is_named(locked):
     with pytest.raises(data.DataError, match="data/cache: cannot be read: Permission denied"):
         data.load("mnist")
 
@@ -330,7 +348,7 @@ def test_npz_that_would_unpickle_or_is_cut_short_is_refused(world):
     assert "mnist.npz is not Keras's npz file" in data.load("mnist").note
     np.savez(folder / "mnist.npz", **WHOLE)
     (folder / "mnist.npz").write_bytes((folder / "mnist.npz").read_bytes()[:5000])
-    assert "mnist.npz is not Keras's npz file" in data.load("mnist").note
+    assert "mnist.npz is no whole archive" in data.load("mnist").note
 
 
 @pytest.mark.parametrize("shape", [(10**12, 28, 28), (10**30, 28, 28), (3, 28, 28)])
@@ -392,6 +410,184 @@ def test_no_bytes_make_parse_idx_fail_in_another_way(content):
             assert idx.parse_idx(content, "file", magic).nbytes <= len(content)
         except data.DataError as error:
             assert "file" in str(error)
+
+
+# --- files by other names and in other folders are known by their content
+
+
+def raw(array):
+    return idx.to_idx(WHOLE[array])
+
+
+def zipped(array):
+    return gzip.compress(raw(array))
+
+
+def stored(folder, content_of, name_of):
+    """The four files of WHOLE below `folder`: name_of(official name) holds content_of(array)."""
+    for array, name in FILES.items():
+        path = folder / name_of(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content_of(array))
+
+
+OTHER_WAYS = {
+    "unpacked, .gz left": (raw, "{}.gz"),
+    "gzipped, .gz lost": (zipped, "{}"),
+    "gzipped twice": (lambda a: gzip.compress(zipped(a)), "{}.gz"),
+    "gzipped in two parts": (lambda a: gzip.compress(raw(a)[:9]) + gzip.compress(raw(a)[9:]), "{}.gz"),
+    "bytes after the end": (lambda a: raw(a) + b"\r\n", "{}"),
+    "bytes after a gzip's end": (lambda a: zipped(a) + b"<!-- -->", "{}.gz"),
+    "zeros after a gzip's end": (lambda a: zipped(a) + bytes(512), "{}.gz"),
+    "Kaggle": (raw, "archive/{0}/{0}"),
+    "a folder of that name": (zipped, "{0}.gz/{0}"),
+    "torchvision": (raw, "MNIST/raw/{}"),
+    "a browser's second copy": (zipped, "{} (1).gz"),
+    "TensorFlow Datasets": (zipped, "downloads/mnist/cvdf-datasets_mnist_{}wbYMEyWK.gz"),
+    "no name at all": (raw, "x/{}.bin"),
+}
+
+
+@pytest.mark.parametrize("way", OTHER_WAYS)
+@pytest.mark.parametrize("sub", ["", "mnist"])
+def test_a_good_file_is_known_by_its_content_and_never_renamed(world, monkeypatch, way, sub):
+    content_of, pattern = OTHER_WAYS[way]
+    own = world / "own"
+    stored(own / sub, content_of, pattern.format)
+    monkeypatch.setenv("LABKIT_DATA", str(own))
+    before = sorted(own.rglob("*"))
+    mnist = data.load("mnist")
+    assert mnist.source.startswith("$LABKIT_DATA") and len(mnist.x_train) == 20
+    assert_allclose(mnist.x_train[..., 0] * 255, WHOLE["x_train"], rtol=1e-6)
+    assert_array_equal(mnist.y_test, WHOLE["y_test"])
+    assert mnist.note == "" and sorted(own.rglob("*")) == before
+    checks = [c for c in data.verify() if c.source.startswith("$LABKIT_DATA")]
+    assert len(checks) == 4 and not [check for check in checks if check.problem]
+
+
+def test_two_sets_with_the_same_file_names_lie_side_by_side(world, monkeypatch):
+    write(world / "own" / "MNIST" / "raw", WHOLE, "")
+    write(world / "own" / "FashionMNIST" / "raw", OTHER)
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    assert_array_equal(data.load("mnist").y_test, WHOLE["y_test"])
+    fashion = data.load("fashion_mnist")
+    assert_allclose(fashion.x_train[..., 0] * 255, OTHER["x_train"], rtol=1e-6)
+    assert not list(world.rglob("*.corrupt*"))
+
+
+def test_keras_npz_is_known_by_another_name(world, monkeypatch):
+    (world / "own").mkdir()
+    np.savez(world / "own" / "mnist (2).npz", **WHOLE)
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    assert data.load("mnist").source == "$LABKIT_DATA"
+
+
+@pytest.mark.parametrize("name", ["archive.zip", "mnist.npz", "no name"])
+def test_an_archive_of_the_files_is_read_as_it_is(world, monkeypatch, name):
+    (world / "own").mkdir()
+    with zipfile.ZipFile(world / "own" / name, "w", zipfile.ZIP_DEFLATED) as archive:
+        for array, file in FILES.items():
+            archive.writestr(f"{file}/{file}", raw(array) if array.startswith("x") else zipped(array))
+        archive.writestr("mnist_train.csv", "label,1x1\n5,0\n")
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    mnist = data.load("mnist")
+    assert mnist.source == "$LABKIT_DATA" and mnist.note == ""
+    assert_array_equal(mnist.y_train, WHOLE["y_train"])
+
+
+def test_a_good_file_beside_a_bad_one_is_taken_and_the_bad_one_named(world):
+    write(world / "cache" / "mnist", WHOLE)
+    write(world / "cache" / "mnist", WHOLE, "")
+    path = damage(world / "cache" / "mnist", "truncated")
+    good = path.with_name(FILES["x_train"])
+    good.rename(path.with_name("train-images.idx3-ubyte"))  # which comes after the bad one
+    mnist = data.load("mnist")
+    assert mnist.source == "data/cache" and f"{path.name} is cut short" in mnist.note
+    assert path.with_name(f"{path.name}.corrupt").exists()
+
+
+def test_another_sets_files_under_the_same_names_are_left_where_they_are(world, monkeypatch):
+    unknown = fake_arrays(30, 15, seed=5)  # as Kuzushiji-MNIST has the names of MNIST
+    write(world / "own", unknown)
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    mnist = data.load("mnist")
+    assert "$LABKIT_DATA: train-images-idx3-ubyte.gz has a wrong SHA-256" in mnist.note
+    assert len(list((world / "own").iterdir())) == 4 and not list(world.rglob("*.corrupt*"))
+
+
+def test_an_older_corrupt_file_is_never_overwritten(world):
+    write(world / "cache" / "mnist", WHOLE)
+    path = damage(world / "cache" / "mnist", "digest")
+    older = path.with_name(f"{path.name}.corrupt")
+    older.write_bytes(b"mine")
+    assert f"set aside as {path.name}.corrupt1" in data.load("mnist").note
+    assert older.read_bytes() == b"mine" and path.with_name(f"{path.name}.corrupt1").exists()
+
+
+def test_the_files_are_found_among_thousands_of_others(world, monkeypatch):
+    write(world / "own", WHOLE)
+    for i in range(3000):
+        (world / "own" / f"a{i}.png").touch()
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    assert data.load("mnist").source == "$LABKIT_DATA"
+
+
+def test_what_macos_leaves_beside_files_is_no_file_of_a_set(world, monkeypatch):
+    write(world / "own", WHOLE)
+    for name in FILES.values():
+        (world / "own" / f"._{name}.gz").write_bytes(bytes.fromhex("0005160700020000") + bytes(4088))
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    assert data.load("mnist").note == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_link_that_leads_nowhere_and_a_pipe_are_no_files(world, monkeypatch):
+    write(world / "own", WHOLE, only=("y_train", "x_test", "y_test"))
+    (world / "own" / f"{FILES['x_train']}.gz").symlink_to("nowhere")
+    os.mkfifo(world / "own" / FILES["x_train"])
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    assert "lacks train-images-idx3-ubyte" in data.load("mnist").note
+
+
+def test_a_folder_in_which_nothing_is_understood_is_said(world, monkeypatch):
+    (world / "own" / "photos").mkdir(parents=True)
+    (world / "own" / "notes.txt").write_text("hello")
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    for name in ("mnist", "faces"):
+        note = data.load(name).note
+        assert "$LABKIT_DATA is set, but nothing in it is understood (it holds notes.txt, photos/)" in note
+    write(world / "own" / "fashion-mnist", OTHER)
+    assert "understood" not in data.load("mnist").note
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/x", "x" * 300, "x/" * 3000, "/dev/null", "\udcff"])
+def test_a_folder_that_cannot_be_is_said(world, monkeypatch, name):
+    monkeypatch.setenv("LABKIT_DATA", name)
+    assert "$LABKIT_DATA is set, but is no folder" in data.load("mnist").note
+
+
+def test_what_is_wrong_with_one_set_hides_no_other(world, monkeypatch, capsys):
+    write(world / "mini" / "fashion-mnist", OTHER)
+    (world / "own" / "faces").mkdir(parents=True)
+    (world / "own" / "faces" / "ck.mat").write_bytes(b"nothing")
+    monkeypatch.setenv("LABKIT_DATA", str(world / "own"))
+    mnist, fashion, faces = data.status()
+    assert isinstance(mnist, data.Found) and isinstance(fashion, data.Found)
+    assert isinstance(faces, data.Refused) and "ck.mat is no MATLAB file" in faces.reason
+    assert main(["data", "status"]) == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in shown] == ["mnist", "fashion_mnist", "faces"]
+
+
+def test_a_user_without_a_home_has_the_other_places(world, monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    for name in ("KERAS_HOME", "SCIKIT_LEARN_DATA", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert data.load("mnist").source == "subset bundled in data/mini"
+    assert data.load("faces").source == "rendered faces bundled in data/mini"
 
 
 # --- the subsets in the repository
@@ -620,10 +816,60 @@ def test_offline_0_means_online(world, mirror, monkeypatch):
     assert data.load("mnist").source.startswith("download")
 
 
-def test_fetch_without_network_is_an_error(world, monkeypatch):
+def test_fetch_without_network_is_refused_set_by_set(world, monkeypatch, capsys):
     monkeypatch.delenv("LABKIT_OFFLINE")
-    with pytest.raises(data.DataError, match="no download of mnist"):
-        data.fetch(["mnist"])
+    monkeypatch.setattr(known, "URL", "http://127.0.0.1:9/faces.mat")
+    outcomes = data.fetch(["mnist", "faces"])
+    assert [outcome.name for outcome in outcomes] == ["mnist", "faces"]
+    assert "no download of mnist (127.0.0.1:9: no connection (ConnectionError))" in outcomes[0].reason
+    assert main(["data", "fetch"]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+ANSWERS = [
+    (requests.exceptions.SSLError("expired"), {}, "certificate is not accepted.*certifi"),
+    (requests.exceptions.ProxyError("407"), {"HTTPS_PROXY": "http://p:1"}, "proxy that HTTPS_PROXY names"),
+    (OSError("Could not find a suitable TLS CA certificate bundle, invalid path: /x"),
+     {"REQUESTS_CA_BUNDLE": "/x"}, "REQUESTS_CA_BUNDLE names certificates that are not there"),
+    (requests.exceptions.InvalidProxyURL("no host"), {"HTTPS_PROXY": ":"}, "proxy that HTTPS_PROXY names"),
+    (ValueError("Failed to parse: :"), {}, "it cannot be asked"),
+    (requests.exceptions.ReadTimeout("30 s"), {}, r"no connection \(ReadTimeout\)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "variables", "told"), ANSWERS)
+def test_why_there_was_no_download_is_said_in_a_line_with_what_helps(
+    world, monkeypatch, error, variables, told
+):
+    def refuse(*arguments, **options):
+        raise error
+
+    monkeypatch.delenv("LABKIT_OFFLINE")
+    for name in (*download.PROXIES, *download.CERTIFICATES):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(requests, "get", refuse)
+    with pytest.warns(UserWarning, match=f"mnist: no download of mnist .*{told}") as warned:
+        assert data.load("mnist").source == "subset bundled in data/mini"
+    assert "\n" not in str(warned[0].message)
+
+
+def test_downloads_go_to_the_users_own_cache_where_the_projects_is_read_only(world, mirror, monkeypatch):
+    monkeypatch.setattr(places, "can_write", lambda folder: False)
+    monkeypatch.setattr(places, "user_cache", lambda: world / "home" / "cache")
+    assert "into your own cache" in data.fetch(["mnist"])[0]
+    assert data.load("mnist").source == "your own cache" and not (world / "cache").exists()
+
+
+def test_a_full_disk_is_named_and_the_search_goes_on(world, mirror, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download, "receive", full)
+    mnist = data.load("mnist")
+    assert mnist.source == "subset bundled in data/mini"
+    assert "data/cache cannot be written: No space left on device; put the files into a folder" in mnist.note
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_that_says_so(world, mirror, monkeypatch):
@@ -651,8 +897,7 @@ def test_verify_checks_an_incomplete_folder_and_leaves_another_sets_files_alone(
     assert own == {"fashion_mnist"}
 
 
-def test_verify_names_a_folder_that_cannot_be_read(world, monkeypatch):
-    monkeypatch.setattr(sources, "find_file", raise_permission_error)
+def test_verify_names_a_folder_that_cannot_be_read(locked):
     problems = {c.problem for c in data.verify() if c.set_name != "faces"}
     assert problems == {"cannot be read: Permission denied"}
 

@@ -57,6 +57,8 @@ def world(tmp_path, monkeypatch, olivetti):
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "own"))
     (tmp_path / "own").mkdir()
     monkeypatch.setattr(download, "LOAD_FAILURES", download.Failures())
+    for module in (face_sources, known):  # a process for every file would take its time
+        monkeypatch.setattr(module, "read_apart", read_faces)
     rendered = mat(tmp_path / "mini" / "faces" / "s.mat", RENDERED, subjects=np.arange(14) // 2)
     monkeypatch.setattr(face_sources, "SYNTHETIC", read_faces(rendered).digest)
     monkeypatch.setattr(known, "DIGEST", olivetti[1])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from labkit import config
 from labkit.cli import main
-from labkit.reports import people
+from labkit.reports import index, people
 from labkit.reports.record import RunRecord
 from labkit.reports.request import prepare
 from labkit.reports.results import put_results
@@ -128,9 +128,11 @@ def published(folder):
 def test_no_published_file_keeps_a_picture_and_old_figures_go(tmp_path):
     place = tmp_path / "05_faces"
     put_results(record(people.SHOWN), {}, notebook(PICTURES), place, tmp_path, keep=False)
+    index.rebuild(tmp_path)
     shown = b"".join(published(tmp_path).values())
     assert list((place / "figures").iterdir()) and MARK.encode() in shown and b"data:image/jpeg" in shown
     put_results(record(people.LEFT_OUT), {}, notebook([*PICTURES, *TEXTS]), place, tmp_path, keep=True)
+    index.rebuild(tmp_path)
     files = published(tmp_path)
     content = b"".join(files.values())
     assert not list((place / "figures").iterdir())

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from labkit import config, project
 from labkit.cli import main
 from labkit.project import ROOT
-from labkit.reports import published
+from labkit.reports import index, published
 from labkit.reports.record import RunRecord
 from labkit.reports.render import OWN_TEXT, RenderError, read_left
 from labkit.reports.results import put_results
@@ -64,6 +64,7 @@ def local_run(world, **changes):
     """Put a run into reports/local and return its folder."""
     out = world / "reports" / "local"
     put_results(replace(WHOLE, **changes), {"nats": 1.5}, executed(), out / "01_lab", out, keep=False)
+    index.rebuild(out)
     return out / "01_lab"
 
 

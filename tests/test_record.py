@@ -257,6 +257,33 @@ def test_a_resumed_run_finds_the_checkpoints_of_its_own_unfinished_run(lab, tmp_
     assert not (request.work / "facts.jsonl").exists() and not (request.work / "metrics.json").exists()
 
 
+def completed(request):
+    """A completed run of the request in place, with a checkpoint in its working folder."""
+    in_place(request)
+    request.work.mkdir(parents=True, exist_ok=True)
+    (request.work / "weights.h5").write_text("trained")
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [({"epochs": 3}, "longer"), ({"epochs": 3, "rate": 0.2}, "anew"), ({"rate": 0.2}, "anew"), ({}, "skip")],
+)
+def test_a_resumed_run_of_more_epochs_goes_on_from_the_completed_one(lab, tmp_path, given, kind):
+    completed(request_for(lab, tmp_path))
+    request = prepare(lab, "smoke", given, tmp_path / "out", resume=True)
+    assert request.plan.kind == kind
+    if kind == "longer":
+        assert "goes on from the completed run: epochs is 3, was 1" in request.plan.why
+        runner.clear(request, "2026-01-03")
+        assert (request.work / "weights.h5").read_text() == "trained"
+        assert prepare(lab, "smoke", {}, tmp_path / "out").plan.kind == "skip"  # it is as it was
+
+
+def test_fewer_epochs_are_trained_anew(lab, tmp_path):
+    completed(request_for(lab, tmp_path, epochs=3))
+    assert request_for(lab, tmp_path, epochs=2).plan.kind == "anew"
+
+
 def test_a_run_that_is_not_resumed_starts_with_an_empty_folder(lab, tmp_path):
     request = request_for(lab, tmp_path)
     unfinished(request)
@@ -382,6 +409,7 @@ def test_a_log_gets_a_line_for_slow_cells_only_and_time_left_from_the_last_good_
     progress = Progress(2, stream)
     progress.start(request)
     assert "no run before" in stream.getvalue()
+    progress.end(request, "")
     request.report_dir.mkdir()
     (request.report_dir / "run.json").write_text(json.dumps(vars(record)))
     progress.start(request)

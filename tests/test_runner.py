@@ -74,7 +74,7 @@ class Workshop:
         for name, sources in notebooks.items():
             write_notebook(folder / "notebooks" / f"{name}.ipynb", sources)
 
-    def start(self, *arguments, **env):
+    def start(self, *arguments, preexec_fn=None, **env):
         """Start `labkit run` on its own."""
         told = {"LABKIT_NOTEBOOKS": str(self.folder / "notebooks"), "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(
@@ -83,12 +83,13 @@ class Workshop:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=preexec_fn,
         )
 
     def run(self, *arguments, **env):
         """Run it to its end; return the exit status and what it said."""
         process = self.start(*arguments, **env)
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=280)
         return process.returncode, said
 
     def record(self, lab, where="."):
@@ -138,6 +139,8 @@ def workshop(tmp_path_factory):
     made = Workshop(tmp_path_factory.mktemp("workshop"), NOTEBOOKS)
     (made.out / ".work").mkdir(parents=True)
     (made.out / "09_blocked").write_text("a file where the folder should be")
+    holder = '{"process": 4711, "machine": "desk", "start": "2026-01-02"}'
+    (made.out / ".work" / "10_locked.holder.json").write_text(holder)
     with filelock.FileLock(made.out / ".work" / "10_locked.lock"):
         made.status, made.said = made.run("--jobs", "2")
     return made
@@ -230,7 +233,7 @@ def test_what_a_dead_kernel_started_is_ended_too(workshop):
 
 
 def test_a_second_run_of_the_same_lab_is_refused(workshop):
-    assert "another labkit run of 10_locked" in workshop.said
+    assert "another labkit run of 10_locked (process 4711 on desk, since 2026-01-02)" in workshop.said
     assert not (workshop.out / "10_locked").exists()
 
 
@@ -263,7 +266,7 @@ def test_a_run_that_takes_too_long_is_ended_and_keeps_what_it_printed(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_records_its_run_and_starts_no_other(tmp_path, number):
     workshop = Workshop(tmp_path, {"01_slow": ["1", SLEEP], "02_waits": ["1"]})
-    process = workshop.start()
+    process = workshop.start("--jobs", "1")
     workshop.wait_for_cell("01_slow")
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
@@ -280,7 +283,65 @@ def test_a_killed_command_leaves_no_process_behind(tmp_path):
     process.kill()
     process.communicate()
     until(lambda: not processes_of(str(workshop.folder)), seconds=20)
-    assert not (workshop.out / "01_slow").exists()
+    record = workshop.record("01_slow")
+    assert record["status"] == "killed" and "was killed" in record["error"]["evalue"]
+
+
+def test_a_run_whose_process_dies_is_run_again_and_goes_on_from_its_checkpoints(tmp_path):
+    source = "import os, pathlib, psutil\nmarker = pathlib.Path(os.environ['LABKIT_RUN_DIR'], 'epoch1.npz')\n"
+    kill = "again = marker.exists()\nmarker.touch()\nif not again: psutil.Process().parents()[1].kill()\n"
+    tell = "print('again', os.environ.get('LABKIT_RESUME'))"
+    wait = "import time; time.sleep(0 if again else 600)"
+    workshop = Workshop(tmp_path, {"01_dies": [source + kill + wait, tell]})
+    status, said = workshop.run()
+    assert status == 0 and "it is run again" in said
+    assert "again 1" in workshop.report("01_dies")
+
+
+def test_a_run_that_kills_its_process_each_time_fails_and_the_rest_go_on(tmp_path):
+    kill = "import psutil, time\npsutil.Process().parents()[1].kill()\ntime.sleep(600)"
+    workshop = Workshop(tmp_path, {"01_kills": [kill], "02_good": ["1"]})
+    status, said = workshop.run("--jobs", "1")
+    assert status == 1 and "tried 3 times" in said and "1 of 2 labs are complete" in said
+    assert workshop.record("01_kills")["status"] == "killed"
+    assert workshop.record("02_good")["status"] == "completed"
+
+
+def test_a_run_that_takes_too_much_memory_is_ended(tmp_path):
+    take = "import time\ntaken = bytearray(600_000_000)\ntime.sleep(600)"
+    workshop = Workshop(tmp_path, {"01_large": ["1", take]})
+    assert workshop.run("--memory", "0.5")[0] == 1
+    record = workshop.record("01_large")
+    assert record["error"]["ename"] == "MemoryLimit" and "500 MB" in record["error"]["evalue"]
+    assert record["failing_cell"]["index"] == 2 and not processes_of(str(workshop.folder))
+
+
+def test_a_full_disk_keeps_the_good_report_and_says_so_in_the_record(tmp_path):
+    resource = pytest.importorskip("resource")
+    large = "print(('<' * 99 + '\\n') * (size // 100))"  # four times as much in HTML
+    workshop = Workshop(tmp_path, {"01_lab": [("size = 1  # characters", ["parameters"]), large]})
+    assert workshop.run()[0] == 0
+    good = workshop.files("01_lab")
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, 700_000))  # noqa: E731
+    status, said = workshop.run("-p", "size", "500_000", preexec_fn=limit)
+    assert status == 1 and "the results could not be written: File too large" in said
+    assert workshop.files("01_lab") == good
+    assert "could not be written" in workshop.record("01_lab", "failed")["error"]["evalue"]
+
+
+def test_papermill_runs_a_notebook_from_any_folder(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    out = tmp_path / "elsewhere" / "out.ipynb"
+    told = (
+        "from labkit import configure\ncfg = configure('01_lab', globals())\nprint('latents', cfg.latent_dim)"
+    )
+    workshop = Workshop(tmp_path, {"01_lab": [("latent_dim = 2  # latents", ["parameters"]), told]})
+    notebook = workshop.folder / "notebooks" / "01_lab.ipynb"
+    env = {**os.environ, "LABKIT_NOTEBOOKS": str(notebook.parent), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "papermill", notebook, out, "-k", "python3", "-l", "python"]
+    command += ["-p", "latent_dim", "8"]
+    subprocess.run(command, cwd=tmp_path / "elsewhere", env=env, check=True, capture_output=True, timeout=120)
+    assert "latents 8" in nbformat.read(out, as_version=4).cells[-1].outputs[0].text
 
 
 def test_resuming_keeps_the_checkpoints_of_an_interrupted_run(tmp_path):

@@ -26,13 +26,18 @@ def look_after_data(arguments: argparse.Namespace) -> int:
 
 
 def data_status(data) -> int:
-    """Print which source each set would be read from now, without a download."""
+    """Print which source each set would be read from now, without a download; 1 if one has none."""
+    refused = False
     for found in data.status():
+        if isinstance(found, data.Refused):
+            refused = True
+            print(f"{found.name}: {found.reason}")
+            continue
         sizes = f"{len(found.train.images):,} + {len(found.test.images):,}"
         print(f"{found.name}: {sizes} images from {found.source}")
         for problem in found.problems:
             print(f"    {problem}")
-    return 0
+    return int(refused)
 
 
 def data_fetch(data) -> int:
@@ -43,9 +48,11 @@ def data_fetch(data) -> int:
         print(f"\r{name}: {have / 1e6:.1f}{of} MB\x1b[K", end="", file=sys.stderr, flush=True)
 
     shown = progress if sys.stderr.isatty() else None
-    for sentence in data.fetch(progress=shown):
+    done = data.fetch(progress=shown)
+    for outcome in done:
+        sentence = f"{outcome.name}: {outcome.reason}" if isinstance(outcome, data.Refused) else outcome
         print(("\r\x1b[K" if shown else "") + sentence)
-    return 0
+    return int(any(isinstance(outcome, data.Refused) for outcome in done))
 
 
 def data_verify(data) -> int:

@@ -33,23 +33,36 @@ def render_labs(arguments: argparse.Namespace) -> int:
     else:
         check_out(out)
     work = places(arguments.labs, out)
+    if not arguments.publish:
+        check_out(out, list(dict.fromkeys(target.name for _, target, _ in work if target.name != "failed")))
     if not work:
         raise ConfigError(f"there is no run in {shortest(out)} to make a page of; labkit run makes runs")
 
-    from labkit.reports import index  # here, for nbconvert takes a while to import
-    from labkit.reports.render import RenderError, render
+    from labkit.reports.render import RenderError, render  # here, for nbconvert takes a while to import
 
     failed = 0
     for source, target, lab in work:
         try:
             page = render(source, target, out, lab)
             print(shortest(page), "(the published run)" if source != target else "")
-        except (RenderError, OSError) as error:
+        except (RenderError, OSError, ValueError) as error:
             failed += 1
             print(f"labkit: {error}", file=sys.stderr)
-    index.rebuild(out)
+    rebuild_overview(out)
     print(f"Open {shortest(page if len(work) == 1 and not failed else out / 'index.html')}")
     return 1 if failed else 0
+
+
+def rebuild_overview(out: Path) -> None:
+    """Make the overview of the runs in `out` anew; in a sweep's folder, the sweep's page."""
+    from labkit.reports import index
+    from labkit.sweeps.keeping import Keeper
+    from labkit.sweeps.sweep import read_folder
+
+    if (out / "sweep.json").is_file():
+        Keeper(read_folder(out)).write()
+    else:
+        index.rebuild(out)
 
 
 def places(names: list[str], out: Path) -> list[tuple[Path, Path, config.Lab | None]]:
@@ -60,7 +73,7 @@ def places(names: list[str], out: Path) -> list[tuple[Path, Path, config.Lab | N
     labs = config.labs()
     wanted = [folder_name(name, out) for name in names] or list(labs)
     if not names and out.is_dir():  # copies and submissions too
-        there = [path.parent.name for path in sorted(out.glob("*/run.json"))]
+        there = [path.parent.name for path in sorted(out.glob("*/run.json")) if path.is_file()]
         wanted += [name for name in there if name not in labs]
     found = []
     for name in wanted:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import math
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from labkit import config, project
-from labkit.parameters import ConfigError
+from labkit.parameters import ConfigError, literal
+from labkit.reports.guard import refusal
+
+MOST_JOBS = 1_000  # notebooks at once
 
 
 def add(commands) -> None:
@@ -18,8 +22,21 @@ def add(commands) -> None:
     run.add_argument(
         "labs", nargs="*", metavar="LAB", help="number, name or notebook file (01, mine/01.ipynb); none: all"
     )
-    run.add_argument("--profile", help="smoke, quick or full (else $LABKIT_PROFILE, else quick)")
+    add_options(run)
+    add_out(run)
+    run.add_argument("--resume", action="store_true", help="skip what is completed, go on from checkpoints")
     run.add_argument(
+        "--publish",
+        action="store_true",
+        help="put whole runs (full, clean commit, all data) into the published reports/",
+    )
+    run.set_defaults(command=run_labs)
+
+
+def add_options(command) -> None:
+    """Add what `run` and `sweep` have in common: what runs are told, and where and how many at once."""
+    command.add_argument("--profile", help="smoke, quick or full (else $LABKIT_PROFILE, else quick)")
+    command.add_argument(
         "-p",
         "--parameter",
         nargs=2,
@@ -28,51 +45,60 @@ def add(commands) -> None:
         metavar=("NAME", "VALUE"),
         help="set a parameter of the notebooks; once for each",
     )
-    run.add_argument("--jobs", type=positive_int, default=1, metavar="N", help="notebooks at once")
-    add_out(run)
-    run.add_argument("--resume", action="store_true", help="skip what is completed, go on from checkpoints")
-    run.add_argument(
-        "--publish",
-        action="store_true",
-        help="put whole runs (full, clean commit, all data) into the published reports/",
+    command.add_argument("--no-faces", action="store_true", help="leave images of people out of the reports")
+    command.add_argument(
+        "--jobs", type=positive_int, metavar="N", help="notebooks at once (else as cores and memory allow)"
     )
-    run.add_argument("--no-faces", action="store_true", help="leave images of people out of the reports")
-    run.add_argument("--timeout", type=seconds, metavar="SECONDS", help="limit for each notebook")
-    run.set_defaults(command=run_labs)
+    command.add_argument("--timeout", type=positive, metavar="SECONDS", help="limit for each notebook")
+    command.add_argument("--memory", type=positive, metavar="GB", help="limit of memory for each notebook")
+    command.add_argument("--cores", type=positive_int, metavar="N", help="cores for each notebook")
+    command.add_argument(
+        "--gpus", type=positive_int, metavar="N", help="GPUs for each notebook (on a cluster)"
+    )
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on a Dask cluster: its scheduler's address, or slurm"
+    )
 
 
 def add_out(command) -> None:
     """Add the folder of the reports."""
     default = project.local_reports()
     command.add_argument(
-        "--out", type=Path, default=default, metavar="DIR", help=f"folder of the reports: {shortest(default)}"
+        "--out",
+        type=folder,
+        default=default,
+        metavar="DIR",
+        help=f"folder of the reports: {shortest(default)}",
     )
 
 
+def folder(text: str) -> Path:
+    """The path of a folder; an empty one would be the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of a folder was expected, and nothing is given")
+    return Path(text)
+
+
 def positive_int(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    """A whole number from 1 to MOST_JOBS."""
+    if not (
+        text.isascii() and text.isdecimal() and 1 <= len(text.lstrip("0")) <= 6 and int(text) <= MOST_JOBS
+    ):
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is no whole number of at least 1 and at most {MOST_JOBS}"
+        )
     return int(text)
 
 
-def seconds(text: str) -> float:
+def positive(text: str) -> float:
     """A positive number."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no positive number")
     return value
-
-
-def literal(text: str) -> Any:
-    """A parameter's value: a Python literal, else the text itself."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def given_parameters(pairs: list[tuple[str, str]], labs: list[config.Lab]) -> dict[str, Any]:
@@ -101,25 +127,27 @@ def chosen_labs(names: list[str]) -> list[config.Lab]:
     return labs
 
 
-def check_out(out: Path) -> None:
-    """Raise ConfigError for a folder that a run may not write to."""
+def check_out(out: Path, names: Sequence[str] = ()) -> None:
+    """Raise ConfigError for a folder that runs of the labs `names` may not write to."""
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; the name of a folder was expected")
     if project.PUBLISHED and out.resolve() == project.PUBLISHED:
         raise ConfigError("reports/ holds the published set; only --publish writes there")
+    if why := refusal(out, names):
+        raise ConfigError(f"--out {out}: {why}. Name another folder, or move it away")
 
 
 def run_labs(arguments: argparse.Namespace) -> int:
     """Check everything, then run the labs."""
     labs = chosen_labs(arguments.labs)
-    check_out(arguments.out)
+    check_out(arguments.out, [lab.name for lab in labs])
     profile = config.chosen_profile(arguments.profile)
     given = given_parameters(arguments.parameter, labs)
 
     from labkit.reports import published  # here, for nbformat takes a while to import
     from labkit.reports.request import prepare
 
-    options = {"timeout": arguments.timeout, "resume": arguments.resume, "no_faces": arguments.no_faces}
+    options = run_options(arguments) | {"resume": arguments.resume}
     data = data_now() if arguments.resume else {}
     requests = [prepare(lab, profile, given, arguments.out, data=data, **options) for lab in labs]
     if arguments.publish:
@@ -127,10 +155,7 @@ def run_labs(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         for request in requests:
             print(f"{request.lab.name}: {request.plan.why}", flush=True)
-
-    from labkit.batch import run_all
-
-    results = run_all(requests, jobs=arguments.jobs)
+    results = run_batch(requests, arguments, overview(arguments.out))
     complete = [tell(result, arguments) for result in results]
     print(f"{sum(complete)} of {len(results)} labs are complete.")
     page = results[0].report if len(results) == 1 else arguments.out / "index.html"
@@ -138,14 +163,56 @@ def run_labs(arguments: argparse.Namespace) -> int:
     return 0 if all(complete) else 1
 
 
+def run_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `run` and `sweep` tell every run, as options of a request."""
+    return {
+        "timeout": arguments.timeout,
+        "memory_mb": round(arguments.memory * 1000) if arguments.memory else None,
+        "no_faces": arguments.no_faces,
+    }
+
+
+def run_batch(requests, arguments: argparse.Namespace, page, take=lambda result: None) -> list:
+    """Run the requests as the arguments say.
+
+    `page` is a function that makes a page, which is kept up to date; `take` hears of each result.
+    """
+    from labkit import batch
+    from labkit.batch.renewal import Renewal
+
+    renew = Renewal(page)
+    try:
+        return batch.run_all(
+            requests,
+            arguments.jobs,
+            scheduler=arguments.scheduler,
+            needs=batch.Needs(arguments.cores, arguments.gpus),
+            on_result=lambda result: (take(result), renew()),
+        )
+    finally:
+        try:
+            page()
+        except OSError as error:
+            print(f"labkit: the overview could not be written: {error}", file=sys.stderr)
+
+
+def overview(out: Path):
+    """A function that makes the overview of the reports in `out`."""
+
+    def make() -> None:
+        from labkit.reports import index  # here, for it imports nbconvert
+
+        index.rebuild(out)
+
+    return make
+
+
 def data_now() -> dict[str, str]:
     """Digests of the image sets as they would be read now, by name."""
     from labkit import data  # here, for it imports NumPy
 
-    try:
-        return {found.name: found.digest for found in data.status()}
-    except data.DataError:
-        return {}  # a run will say what is wrong
+    # of a set that is refused a run will say what is wrong
+    return {found.name: found.digest for found in data.status() if isinstance(found, data.Found)}
 
 
 def tell(result, arguments: argparse.Namespace) -> bool:

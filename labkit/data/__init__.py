@@ -9,8 +9,19 @@ found        what a search gives back; errors: what goes wrong
 """
 
 from labkit.data.errors import DataError
-from labkit.data.found import FileCheck, Found
+from labkit.data.found import FileCheck, Found, Refused
 from labkit.data.images import ImageData, load, with_flips
 from labkit.data.maintenance import fetch, status, verify
 
-__all__ = ["DataError", "FileCheck", "Found", "ImageData", "fetch", "load", "status", "verify", "with_flips"]
+__all__ = [
+    "DataError",
+    "FileCheck",
+    "Found",
+    "ImageData",
+    "Refused",
+    "fetch",
+    "load",
+    "status",
+    "verify",
+    "with_flips",
+]

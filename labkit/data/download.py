@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,11 +10,13 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from labkit.data.errors import DataError, NoConnectionError
-from labkit.data.idx import read_bytes, sha256
+from labkit.data.idx import describe_start, read_bytes, sha256
 
 CONNECT_SECONDS, READ_SECONDS, LOCK_SECONDS = 5, 30, 1800
 LARGEST_DOWNLOAD = 64 * 2**20  # bytes; the largest official file has 26 MB
 CHUNK = 2**14
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
 
 
 @dataclass
@@ -49,13 +52,14 @@ LOAD_FAILURES = Failures()  # of every `load` in this process
 class DownloadSpec:
     """Files of a set to be downloaded: name → SHA-256 of the bytes, unpacked if the name ends in .gz.
 
-    Each mirror gives the address of every file by name.
+    Each mirror gives the address of every file by name; `place` is what the folder's cache is called.
     """
 
     set_name: str
     folder: Path
     files: dict[str, str]
     mirrors: tuple[dict[str, str], ...]
+    place: str = "data/cache"
 
 
 def fetch(spec: DownloadSpec, progress=None, *, failures: Failures) -> str | None:
@@ -75,12 +79,16 @@ def fetch(spec: DownloadSpec, progress=None, *, failures: Failures) -> str | Non
         raise DataError(reason)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / f".{name}.lock", timeout=LOCK_SECONDS):
+        lock = folder.parent / f".{name}.lock"
+        with FileLock(lock, timeout=LOCK_SECONDS, mode=0o666):  # for whoever else shares the folder
             return fetch_locked(spec, progress, failures)
     except Timeout as error:
         raise DataError(f"another process has been downloading {name} for too long") from error
     except OSError as error:
-        raise DataError(f"data/cache cannot be written: {error.strerror or error}") from error
+        raise DataError(
+            f"{spec.place} cannot be written: {error.strerror or error}; "
+            "put the files into a folder of your own and set LABKIT_DATA to it"
+        ) from error
 
 
 def fetch_locked(spec: DownloadSpec, progress, failures: Failures) -> str | None:
@@ -124,7 +132,11 @@ def fetch_file(url: str, path: Path, digest: str, progress=None) -> None:
 def problem_of(part: Path, digest: str) -> str | None:
     """Why the downloaded file is not the one with that digest, or None."""
     try:
-        return None if sha256(read_bytes(part)) == digest else f"{part.name} has a wrong SHA-256"
+        content = read_bytes(part)
+        if sha256(content) == digest:
+            return None
+        what = describe_start(content)
+        return f"{part.name} is {what}" if "HTML" in what else f"{part.name} has a wrong SHA-256"
     except DataError as error:
         return str(error)
 
@@ -139,15 +151,39 @@ def transfer(url: str, part: Path, progress) -> None:
         headers["Range"] = f"bytes={have}-"
     try:
         response = requests.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS), headers=headers)
-    except requests.RequestException as error:
-        unreached = isinstance(error, (requests.ConnectionError, requests.Timeout))
-        kind = NoConnectionError if unreached else DataError
-        raise kind(f"{type(error).__name__} for {path_of(url)}") from error
+    except (OSError, ValueError) as error:  # requests' own are of these; a wrong setting gives others
+        raise no_answer(error) from error
     try:
         with response:
             receive(response, part, have, progress)
     except requests.RequestException as error:
         raise DataError(f"{path_of(url)} broke off: {type(error).__name__}") from error
+
+
+def no_answer(error: Exception) -> DataError:
+    """Why a mirror gave no answer, and what helps, in one line."""
+    import requests
+
+    setting = next((name for name in CERTIFICATES if os.environ.get(name)), None)
+    proxy = next((name for name in PROXIES if os.environ.get(name)), None)
+    if isinstance(error, requests.exceptions.SSLError):
+        return DataError(
+            "its certificate is not accepted; pip install --upgrade certifi, set the clock right, or set "
+            "REQUESTS_CA_BUNDLE to the certificates of your institution"
+        )
+    if "CA certificate bundle" in str(error):
+        return DataError(
+            f"{setting or 'a setting'} names certificates that are not there; correct or unset it"
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return NoConnectionError(
+            f"the proxy that {proxy or 'the system'} names does not let it through; correct or unset it"
+        )
+    if isinstance(error, (requests.ConnectionError, requests.Timeout)):
+        behind = f"; is the proxy that {proxy} names right?" if proxy else ""
+        return NoConnectionError(f"no connection ({type(error).__name__}){behind}")
+    named = f"; is the proxy that {proxy} names right?" if proxy else ""
+    return DataError(f"it cannot be asked ({type(error).__name__}){named}")
 
 
 def receive(response, part: Path, have: int, progress) -> None:

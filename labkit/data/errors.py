@@ -7,6 +7,10 @@ class DataError(ValueError):
     """A data file or source that cannot be used; the message names it and says why."""
 
 
+class DamagedError(DataError):
+    """A file that is cut short, empty or something else saved under its name: good for nothing."""
+
+
 class NoConnectionError(DataError):
     """The mirror was not reached, so that other sets are hardly to be had either."""
 

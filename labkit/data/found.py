@@ -42,6 +42,14 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A set that cannot be had, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class FileCheck:
     """One file that the search would meet: where it lies, and what is wrong with it, if anything.
 

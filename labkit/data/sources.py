@@ -4,34 +4,51 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from labkit.data import download, places
 from labkit.data.catalogue import FILES, SETS, Edition, ImageSet
-from labkit.data.errors import DataError, NotThere
+from labkit.data.errors import DamagedError, DataError, NotThere
 from labkit.data.found import FileCheck, Found, Part
-from labkit.data.idx import IMAGES, LABELS, parse_idx, read_bytes, read_npz, sha256, to_idx
-from labkit.data.places import set_aside
+from labkit.data.idx import (
+    ZIP,
+    is_image_file,
+    parse_idx,
+    peek,
+    read_archive,
+    read_bytes,
+    sha256,
+    to_idx,
+)
+from labkit.project import set_aside
 
 BUNDLED = "subset bundled in data/mini"
-# In a folder that was given directly the files of one set are met when another is looked for.
-OF_ANOTHER_SET = "is a true file of another set"
 
 
-def folders(image_set: ImageSet) -> Iterator[tuple[str, Path]]:
-    """Label and folder of each place on this machine, in the order of the search.
+@dataclass(frozen=True)
+class Place:
+    """A folder that may hold a set; its label is symbolic, so that a report names no machine's paths.
 
-    Labels are symbolic, so that a report names no machine's paths.
+    The folders named in `but` are places of their own.
     """
-    system = (("system", path) for path in places.SYSTEM)
-    roots = [*places.own_and_cache(), *system, ("Keras cache", places.keras_home())]
-    for label, root in roots:
+
+    label: str
+    folder: Path
+    but: tuple[str, ...] = ()
+
+
+def places_of(image_set: ImageSet) -> Iterator[Place]:
+    """Each place on this machine, in the order of the search."""
+    keras = places.keras_home()
+    roots = [*places.own_and_caches(), *(("system", path) for path in places.SYSTEM)]
+    for label, root in [*roots, ("Keras cache", keras)] if keras else roots:
         for sub in image_set.folders:
-            yield f"{label}/{sub}" if label.startswith("$") else label, root / sub
-        if label.startswith(("$", "Keras")):
-            yield label, root
+            yield Place(f"{label}/{sub}" if label.startswith("$") else label, root / sub)
+        if label != "system":
+            yield Place(label, root, tuple(sub for known in SETS.values() for sub in known.folders))
 
 
 def find(name: str, *, only_look: bool = False) -> Found:
@@ -45,23 +62,23 @@ def find(name: str, *, only_look: bool = False) -> Found:
         DataError: no source has it; the message lists each and why it would not do.
     """
     image_set = SETS[name]
-    problems = places.missing_root()
-    for label, folder in folders(image_set):
-        if hit := look_in(image_set, label, folder, problems, keep_bad=only_look):
-            return found(image_set, *hit, label, problems)
+    problems = places.own_problems()
+    for place in places_of(image_set):
+        if hit := look_in(image_set, place, problems, keep_bad=only_look):
+            return found(image_set, *hit, place.label, problems)
     if not (only_look or places.offline()):
-        cache = places.CACHE / image_set.folders[0]
+        spec = download_spec(image_set)
         try:
-            host = download.fetch(download_spec(image_set), failures=download.LOAD_FAILURES)
-            label = f"download from {host}" if host else "data/cache"
-            if hit := look_in(image_set, label, cache, problems):
+            host = download.fetch(spec, failures=download.LOAD_FAILURES)
+            label = f"download from {host}" if host else places.download_cache()[0]
+            if hit := look_in(image_set, Place(label, spec.folder), problems):
                 return found(image_set, *hit, label, problems)
         except DataError as error:
             problems.append(str(error))
-    mini = places.MINI / image_set.folders[0]
-    if hit := look_in(image_set, BUNDLED, mini, problems, keep_bad=True):
+    mini = Place(BUNDLED, places.MINI / image_set.folders[0])
+    if hit := look_in(image_set, mini, problems, keep_bad=True):
         return found(image_set, *hit, BUNDLED, problems)
-    labels = dict.fromkeys([*(label for label, _ in folders(image_set)), BUNDLED])
+    labels = dict.fromkeys([*(place.label for place in places_of(image_set)), BUNDLED])
     raise DataError(places.not_found_message(name, labels, problems))
 
 
@@ -90,148 +107,192 @@ def sizes(name: str) -> tuple[int, int]:
 
 
 def download_spec(image_set: ImageSet) -> download.DownloadSpec:
-    """The files of the whole set as they can be downloaded, into data/cache."""
+    """The files of the whole set as they can be downloaded, into the cache."""
     files = {f"{name}.gz": image_set.whole.digests[array] for array, name in FILES.items()}
     mirrors = tuple({name: f"{mirror}{name}" for name in files} for mirror in image_set.mirrors)
-    return download.DownloadSpec(image_set.name, places.CACHE / image_set.folders[0], files, mirrors)
+    label, cache = places.download_cache()
+    return download.DownloadSpec(image_set.name, cache / image_set.folders[0], files, mirrors, label)
 
 
 def fetch(name: str, progress=None, *, failures: download.Failures) -> str:
     """Bring a set into data/cache, whole; say what was done and which bad files were met."""
     image_set, problems = SETS[name], []
-    folder = places.CACHE / image_set.folders[0]
-    hit = look_in(image_set, "data/cache", folder, problems)
+    spec, (label, _) = download_spec(image_set), places.download_cache()
+    hit = look_in(image_set, Place(label, spec.folder), problems)
     host = None
     if hit is None or hit[0] is not image_set.whole:
-        host = download.fetch(download_spec(image_set), progress, failures=failures)
-    done = f"downloaded from {host}, digests right" if host else "already in data/cache"
+        host = download.fetch(spec, progress, failures=failures)
+    done = f"downloaded from {host} into {label}, digests right" if host else f"already in {label}"
     return "; ".join([f"{name}: {done}", *problems])
 
 
 def verify(name: str) -> list[FileCheck]:
     """Check every file of the set that the search would meet; nothing is changed."""
     image_set = SETS[name]
-    mini = places.MINI / image_set.folders[0]
-    where = [*folders(image_set), ("data/mini", mini)]
-    return [check for label, folder in where for check in check_folder(image_set, label, folder)]
+    mini = Place("data/mini", places.MINI / image_set.folders[0])
+    return [check for place in (*places_of(image_set), mini) for check in check_place(image_set, place)]
 
 
-def check_folder(image_set: ImageSet, label: str, folder: Path) -> list[FileCheck]:
-    """Check the set's files in one folder, whether all four are there or not."""
+def check_place(image_set: ImageSet, place: Place) -> list[FileCheck]:
+    """Check the set's files in one place, whether all four are there or not."""
     try:
-        paths = files_in(image_set, folder)
+        paths = files_in(image_set, place)
     except OSError as error:
-        return [FileCheck(image_set.name, label, "the folder", f"cannot be read: {error.strerror}")]
+        return [FileCheck(image_set.name, place.label, "the folder", f"cannot be read: {error.strerror}")]
     checks = []
-    for path in dict.fromkeys(paths.values()):
-        problem = problem_of(image_set, path, [array for array in paths if paths[array] == path])
-        if problem != OF_ANOTHER_SET:
-            checks.append(FileCheck(image_set.name, label, path.name, problem))
+    for path in paths:
+        content = Content.of(path)
+        problem = content.whats_wrong() if is_named(image_set, path) else None
+        if problem or content.belongs_to(image_set):
+            checks.append(FileCheck(image_set.name, place.label, path.name, problem))
     return checks
 
 
-def problem_of(image_set: ImageSet, path: Path, arrays: list[str]) -> str | None:
-    """What is wrong with a file of the set, or None."""
-    try:
-        content = read_file(path, arrays)
-    except DataError as error:
-        return str(error)
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    digests = {array: sha256(to_idx(values)) for array, values in content.items()}
-    wrong = [a for a, digest in digests.items() if digest not in {e.digests[a] for e in image_set.editions}]
-    if wrong and known_digests().issuperset(digests.values()):
-        return OF_ANOTHER_SET
-    return f"{', '.join(wrong)} has a wrong SHA-256" if wrong else None
+@dataclass(frozen=True)
+class Content:
+    """What a file turned out to be: its arrays by their digests, or the error that reading it gave."""
+
+    path: Path
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    error: Exception | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> Content:
+        """Read a file."""
+        try:
+            return cls(path, {sha256(to_idx(array)): array for array in read_file(path)})
+        except (DataError, OSError) as error:
+            return cls(path, error=error)
+
+    def belongs_to(self, image_set: ImageSet) -> bool:
+        """Whether one of the arrays is of the set."""
+        return not digests_of(image_set).isdisjoint(self.arrays)
+
+    def whats_wrong(self) -> str | None:
+        """Why a file with a set's name is none of any known set, or None."""
+        name = self.path.name
+        if isinstance(self.error, OSError):
+            return f"{name} cannot be read: {self.error.strerror}"
+        if self.error:
+            return str(self.error)
+        if self.arrays.keys() <= {digest for image_set in SETS.values() for digest in digests_of(image_set)}:
+            return None
+        dims = {array.ndim for array in self.arrays.values()}
+        if (named := array_named(self.path)) and dims != {3 if named.startswith("x") else 1}:
+            return f"{name} has other things in it than its name says"
+        return f"{name} has a wrong SHA-256"
 
 
-def look_in(image_set: ImageSet, label: str, folder: Path, problems: list[str], *, keep_bad=False):
-    """Edition and arrays as found in one folder, or None, with what was wrong there added to `problems`."""
+def look_in(image_set: ImageSet, place: Place, problems: list[str], *, keep_bad=False):
+    """Edition and arrays as found in one place, or None; what was wrong there is added to `problems`."""
     here: list[str] = []
     try:
-        return read_folder(image_set, folder, here, keep_bad=keep_bad)
+        return read_place(image_set, place, here, keep_bad=keep_bad)
     except NotThere:
-        problems += [f"{label}: {problem}" for problem in here]
         return None
+    finally:
+        problems += [f"{place.label}: {problem}" for problem in here]
 
 
-def read_folder(image_set: ImageSet, folder: Path, problems: list[str], *, keep_bad: bool = False):
-    """Edition and uint8 arrays of the set in `folder`.
+def read_place(image_set: ImageSet, place: Place, problems: list[str], *, keep_bad: bool = False):
+    """Edition and uint8 arrays of the set in a place, told by their digests and not by names.
 
-    Bad files are noted in `problems` and, unless `keep_bad`, set aside.
+    Bad files with the set's names are noted in `problems` and, unless `keep_bad`, set aside.
 
-    Raises NotThere when the folder does not hold the set, or not truly.
+    Raises NotThere when the place does not hold the set, or not truly.
     """
-    paths = locate(image_set, folder, problems)
-    arrays = {}
-    for path in dict.fromkeys(paths.values()):
-        try:
-            arrays |= read_file(path, [array for array in FILES if paths[array] == path])
-        except DataError as error:
-            problems.append(f"{error}{'' if keep_bad else set_aside(path)}")
-            raise NotThere from error
-        except OSError as error:
-            problems.append(f"{path.name} cannot be read: {error.strerror}")
-            raise NotThere from error
-    edition, wrong = match_edition(image_set, arrays)
-    for path in dict.fromkeys(paths[array] for array in wrong):
-        problems.append(f"{path.name} has a wrong SHA-256{'' if keep_bad else set_aside(path)}")
-    if edition is None:
-        if not wrong:
-            problems.append("holds another set, or files of several")
-        raise NotThere
-    return edition, arrays
-
-
-def locate(image_set: ImageSet, folder: Path, problems: list[str]) -> dict[str, Path]:
-    """Path of each array's file: four IDX files, or Keras's npz for all. Else NotThere."""
     try:
-        paths = files_in(image_set, folder)
+        paths = files_in(image_set, place)
     except OSError as error:
         problems.append(f"cannot be read: {error.strerror}")
         raise NotThere from error
-    missing = [name for array, name in FILES.items() if array not in paths]
-    if paths and missing:
-        problems.append(f"lacks {', '.join(missing)}")
-    if missing:
-        raise NotThere
-    return paths
+    contents, arrays, edition = [], {}, None
+    for path in paths:
+        if array_named(path) not in names_of(image_set, arrays):  # one true file of a name is enough
+            contents.append(content := Content.of(path))
+            arrays |= {d: array for d, array in content.arrays.items() if d in digests_of(image_set)}
+        edition = next((e for e in image_set.editions if arrays.keys() >= set(e.digests.values())), None)
+        if edition:
+            break
+    problems += dealt_with(image_set, place, contents, keep_bad=keep_bad)
+    if edition:
+        return edition, {name: arrays[digest] for name, digest in edition.digests.items()}
+    problems += what_is_missing(image_set, contents, arrays)
+    raise NotThere
 
 
-def files_in(image_set: ImageSet, folder: Path) -> dict[str, Path]:
-    """Path of each array's file, of those that are there. Raises OSError without permission."""
-    paths = {array: path for array, name in FILES.items() if (path := find_file(folder, name))}
-    npz = folder / f"{image_set.name}.npz"
-    return dict.fromkeys(FILES, npz) if not paths and npz.is_file() else paths
+def dealt_with(image_set: ImageSet, place: Place, contents: list[Content], *, keep_bad: bool) -> list[str]:
+    """What is wrong with files that have the set's names; bad ones are set aside unless `keep_bad`.
 
-
-def find_file(folder: Path, name: str) -> Path | None:
-    """The file `name` in one of the spellings in use, gzipped or not."""
-    dotted = name.replace("-idx", ".idx")
-    spellings = (f"{name}.gz", name, f"{dotted}.gz", dotted)
-    return next((folder / spelling for spelling in spellings if (folder / spelling).is_file()), None)
-
-
-def read_file(path: Path, arrays: list[str]) -> dict[str, np.ndarray]:
-    """The arrays that the file holds. Raises DataError or OSError, which name it."""
-    if path.suffix == ".npz":
-        return read_npz(path)
-    (array,) = arrays
-    return {array: parse_idx(read_bytes(path), path.name, IMAGES if array.startswith("x") else LABELS)}
-
-
-def match_edition(image_set: ImageSet, arrays) -> tuple[Edition | None, list[str]]:
-    """The edition that the arrays are, if any, and which arrays are of no known set.
-
-    True files of another set, or of two editions, are not wrong: they lie in a folder
-    that was given directly, and are not to be touched.
+    A whole file of no known set is bad where labkit keeps its downloads or where a true file of
+    the set lies beside it. Elsewhere it may be a good file of a set with the same file names.
     """
-    digests = {array: sha256(to_idx(values)) for array, values in arrays.items()}
-    edition = next((e for e in image_set.editions if e.digests == digests), None)
-    known = known_digests()
-    return edition, [array for array, digest in digests.items() if digest not in known]
+    ours = {cache / sub for _, cache in places.caches() for sub in image_set.folders}
+    ours |= {content.path.parent for content in contents if content.belongs_to(image_set)}
+    found = []
+    for content in contents:
+        problem = content.whats_wrong() if is_named(image_set, content.path) else None
+        folder, whole = content.path.parent, content.error is None
+        if problem is None or (whole and folder not in (*ours, place.folder)):
+            continue
+        damaged = isinstance(content.error, DamagedError)
+        locked = isinstance(content.error, OSError)
+        movable = damaged or (folder in ours and not locked)
+        found.append(problem + (set_aside(content.path) if movable and not keep_bad else ""))
+    return found
 
 
-def known_digests() -> set[str]:
-    """The digests of all files of all sets."""
-    return {d for image_set in SETS.values() for e in image_set.editions for d in e.digests.values()}
+def what_is_missing(image_set: ImageSet, contents: list[Content], arrays) -> list[str]:
+    """What a folder lacks that has some of the set's files."""
+    named = {array for content in contents if (array := array_named(content.path))}
+    there = names_of(image_set, arrays) | named
+    missing = [name for array, name in FILES.items() if array not in there]
+    if there and missing:
+        return [f"lacks {', '.join(missing)}"]
+    all_true = there and not any(content.whats_wrong() for content in contents)
+    return ["holds another set, or files of several"] if all_true else []
+
+
+def names_of(image_set: ImageSet, digests) -> set[str]:
+    """Which of the set's arrays have one of these digests."""
+    return {array for e in image_set.editions for array, digest in e.digests.items() if digest in digests}
+
+
+def files_in(image_set: ImageSet, place: Place) -> list[Path]:
+    """The files that may be the set's: first those with its names, and of these those in its folders.
+
+    Raises OSError without permission.
+    """
+    try:
+        files = places.files_below(place.folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    files = [path for path in files if path.relative_to(place.folder).parts[0] not in place.but]
+
+    def elsewhere(path: Path) -> bool:
+        return not {part.lower().replace("_", "-") for part in path.parts} & set(image_set.folders)
+
+    named = sorted((path for path in files if is_named(image_set, path)), key=elsewhere)
+    return named + [path for path in files if path not in named and is_image_file(path)]
+
+
+def is_named(image_set: ImageSet, path: Path) -> bool:
+    """Whether a file has the name of one of the set's."""
+    return array_named(path) is not None or path.name == f"{image_set.name}.npz"
+
+
+def array_named(path: Path) -> str | None:
+    """The array whose official file has that name, in one of the spellings in use."""
+    return next((array for array, name in FILES.items() if name == places.official_name(path)), None)
+
+
+def read_file(path: Path) -> list[np.ndarray]:
+    """The arrays that a file holds. Raises DataError or OSError, which name it."""
+    if peek(path).startswith(ZIP):
+        return read_archive(path)
+    return [parse_idx(read_bytes(path), path.name)]
+
+
+def digests_of(image_set: ImageSet) -> set[str]:
+    """The digests of all files of a set."""
+    return {digest for edition in image_set.editions for digest in edition.digests.values()}

@@ -4,7 +4,17 @@ page     the player as a document in a sandboxed frame, with a contact sheet bes
 refresh  players in stored outputs, framed anew with the script and style of now
 """
 
-from labkit.player.page import SCRIPT, csp_source, document, iframe_html, problem_box, stand_in
-from labkit.player.refresh import refreshed
+from labkit.player.page import RULES, SCRIPT, csp_source, document, iframe_html, problem_box, stand_in
+from labkit.player.refresh import is_document, refreshed
 
-__all__ = ["SCRIPT", "csp_source", "document", "iframe_html", "problem_box", "refreshed", "stand_in"]
+__all__ = [
+    "RULES",
+    "SCRIPT",
+    "csp_source",
+    "document",
+    "iframe_html",
+    "is_document",
+    "problem_box",
+    "refreshed",
+    "stand_in",
+]

@@ -19,14 +19,14 @@ HERE = Path(__file__).parent
 PARTS = ("sources.js", "parts.js", "frames.js", "view.js", "pad.js", "controls.js", "latent.js")
 SCRIPT = "\n".join((HERE / name).read_text(encoding="utf-8") for name in PARTS)
 STYLE = (HERE / "player.css").read_text(encoding="utf-8")
-AROUND = """<style>
-.labkit-player iframe { display: block; width: 100%; border: 0; }
+RULES = """.labkit-player iframe { display: block; width: 100%; border: 0; }
 .labkit-player img { max-width: 100%; image-rendering: pixelated; }
 .labkit-player summary { font-size: .85em; cursor: pointer; }
 .labkit-untrusted { display: none; }
 @media print { .labkit-player iframe { display: none; } .labkit-player details::details-content { display: block; content-visibility: visible; } }
 @media (scripting: none) { .labkit-player iframe { display: none; } .labkit-player details::details-content { display: block; content-visibility: visible; } }
-</style>"""  # noqa: E501
+"""  # noqa: E501
+AROUND = f"<style>\n{RULES}</style>"
 
 
 def csp_source(script: str) -> str:

@@ -8,20 +8,20 @@ markup of the stored output is.
 
 from __future__ import annotations
 
+import html
 import json
 import re
-from html.parser import HTMLParser
 from typing import Any
 
-from labkit.player.page import iframe_html
+from labkit.player.page import document, iframe_html
 
-PLAYER = re.compile(
-    r'<div class="labkit-player">.*?</div>', re.DOTALL
-)  # no other "<div" inside: all is escaped
-SPEC = re.compile(r'<script type="application/json" id="spec">(.*?)</script>', re.DOTALL)
-PICTURE = re.compile(r"data:image/(webp|png);base64,[A-Za-z0-9+/=]+")
+START, END = '<div class="labkit-player">', "</div>"  # no other "<div" inside: all is escaped
+FRAME = re.compile(r"<iframe\b(?P<before>[^<>]*?)\bsrcdoc='(?P<document>[^']*)'")
+HEIGHT = re.compile(r'\bheight="([1-9][0-9]{1,3})"')
+SHEET = re.compile(r'<img src="(data:image/(?:webp|png);base64,[A-Za-z0-9+/=]+)" alt="([^"]*)"')
+SPEC = '<script type="application/json" id="spec">'
 KINDS = ("latent", "frames")
-HEIGHT = 620  # CSS pixels, where the stored frame names none
+USUAL_HEIGHT = 620  # CSS pixels, where the stored frame names none
 
 
 def refreshed(html_text: str) -> str:
@@ -30,44 +30,40 @@ def refreshed(html_text: str) -> str:
     Specs of the first edition are read as well. A player whose data cannot be read stays as it
     is, and so does everything around the players.
     """
-    return PLAYER.sub(lambda found: remade(found[0]), html_text)
+    done, at = [], 0
+    while (start := html_text.find(START, at)) >= 0 and (end := html_text.find(END, start)) >= 0:
+        done += [html_text[at:start], remade(html_text[start : end + len(END)])]
+        at = end + len(END)
+    return "".join([*done, html_text[at:]])
+
+
+def is_document(text: str) -> bool:
+    """Whether a frame's document is, character by character, what labkit makes of the data in it."""
+    try:
+        return document(read_spec(text)) == text
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def remade(stored: str) -> str:
     """One player (`<div class="labkit-player">…</div>`) with the script and style of now."""
-    parts = StoredParts()
-    parts.feed(stored)
+    frame = FRAME.search(stored)
     try:
-        spec = read_spec(parts.frame.get("srcdoc") or "")
-    except ValueError:  # json.JSONDecodeError is one
+        spec = read_spec(html.unescape(frame["document"]) if frame else "")
+    except (ValueError, RecursionError):  # json.JSONDecodeError is a ValueError
         return stored
-    height = parts.frame.get("height") or ""
-    return iframe_html(spec, parts.sheets, int(height) if re.fullmatch("[1-9][0-9]{1,3}", height) else HEIGHT)
-
-
-class StoredParts(HTMLParser):
-    """The attributes of a stored player's frame, and its contact sheet: data URI and alt text each."""
-
-    def __init__(self):
-        super().__init__()
-        self.frame: dict[str, str | None] = {}
-        self.sheets: list[tuple[str, str]] = []
-
-    def handle_starttag(self, tag, attrs) -> None:
-        """Keep what the frame and the pictures say."""
-        said = dict(attrs)
-        if tag == "iframe":
-            self.frame = said
-        elif tag == "img" and PICTURE.fullmatch(said.get("src") or ""):
-            self.sheets.append((said["src"], said.get("alt") or ""))
+    height = HEIGHT.search(frame["before"])
+    sheets = [(uri, html.unescape(alt)) for uri, alt in SHEET.findall(stored[frame.end() :])]
+    return iframe_html(spec, sheets, int(height[1]) if height else USUAL_HEIGHT)
 
 
 def read_spec(document: str) -> dict[str, Any]:
     """The spec in a stored player's document, as the player of now reads it. Raises ValueError."""
-    found = SPEC.search(document)
-    if not found:
+    _, opening, rest = document.partition(SPEC)
+    data, closing, _ = rest.partition("</script>")
+    if not opening or not closing:
         raise ValueError("a stored player has no spec")
-    spec = json.loads(found[1], parse_constant=refuse)
+    spec = json.loads(data, parse_constant=refuse)
     if not isinstance(spec, dict) or spec.get("kind") not in KINDS or not isinstance(spec.get("title"), str):
         raise ValueError(f"a stored player's spec is no object with a title and a kind of {KINDS}")
     spec["key"] = ""  # the kernel it was joined to is gone

@@ -11,6 +11,7 @@ from labkit.plots.planes import posteriors, scaled_planes
 from labkit.plots.samples import class_shares, distances
 from labkit.plots.shapes import tensor_path
 from labkit.plots.style import LINES, LabFigure
+from labkit.plots.sweeps import spread_lines
 
 __all__ = [
     "LINES",
@@ -28,6 +29,7 @@ __all__ = [
     "paired_history",
     "posteriors",
     "scaled_planes",
+    "spread_lines",
     "tensor_path",
     "tile",
 ]

@@ -10,7 +10,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,10 @@ from labkit.reports.record import versions
 
 RESULTS_DEPEND_ON = ("python", "tensorflow", "keras", "numpy", "matplotlib")
 # What runs notebooks and writes pages; a notebook computes nothing with it.
-RUNS_ONLY = ("reports", "bundled", "cli", "batch.py", "config.py", "parameters.py", "quiet.py", "__main__.py")
+RUNS_ONLY = (
+    *("reports", "bundled", "cli", "batch", "sweeps"),
+    *("config.py", "parameters.py", "quiet.py", "__main__.py"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,20 @@ class Identity:
         """Twelve hex digits, for a folder's name."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
+    def is_longer_than(self, other: Identity) -> bool:
+        """Whether this run is an `other` one for more epochs: no epoch depends on how many there are."""
+        names = [name for name in self.parameters if name.startswith("epochs")]
+        pairs = [(self.parameters[name], other.parameters.get(name)) for name in names]
+        if not all(type(now) is type(before) is int and now >= before for now, before in pairs):
+            return False
+        same = replace(other, parameters=other.parameters | {name: self.parameters[name] for name in names})
+        return same == self != other
+
     def differences(self, other: Identity) -> list[str]:
         """How this run differs from an `other`, earlier one, in words; empty if it does not."""
-        found = [f"the profile is {self.profile}, was {other.profile}"] if self.profile != other.profile else []
+        found = (
+            [f"the profile is {self.profile}, was {other.profile}"] if self.profile != other.profile else []
+        )
         names = dict.fromkeys([*self.parameters, *other.parameters])
         for name in names:
             now, before = self.parameters.get(name), other.parameters.get(name)

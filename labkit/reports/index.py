@@ -1,67 +1,173 @@
-"""The overview of all reports in a folder: ``index.html``."""
+"""The overview of all reports in a folder, and of its sweeps: ``index.html``.
+
+A neighbour that cannot be read is named there; it stops nothing.
+"""
 
 from __future__ import annotations
 
-import base64
-import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import filelock
-from PIL import Image
+from markupsafe import Markup
 
 from labkit.reports import tables
 from labkit.reports.about import About, about_labs
 from labkit.reports.files import read_json, write_atomically
-from labkit.reports.html import environment, page_frame
+from labkit.reports.html import TEMPLATE, content_security_policy, environment, page_frame, player
 from labkit.reports.judged import Judged, judge_claims
 from labkit.reports.record import RunRecord
+from labkit.reports.thumbnails import thumbnail
 from labkit.reports.ways import address, published_beside, published_page
 
 MOST_FIGURES = 4
-THUMBNAIL_SIZE = (480, 300)
+MOST_CARDS = 40  # with more runs than this the overview is a table
+SWEEPS = "sweeps"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the overview says of one run; `failed` is the record of a later one that failed."""
+
+    folder: str
+    record: RunRecord
+    failed: dict[str, Any] | None
+    question: str
+    published: str | None
+    claims: list[Judged]
+    headline: list[tuple[str, str]]
+    thumbnail: str | None
+
+    @property
+    def page(self) -> str:
+        """Address of the run's page."""
+        return f"{self.folder}/report.html"
+
+
+@dataclass
+class Overview:
+    """What there is in a folder of reports: runs, sweeps, what has not ended, what cannot be read."""
+
+    runs: list[Entry]
+    sweeps: list[dict[str, Any]]
+    unfinished: list[tuple[str, str]]
+    unreadable: list[str]
+
+    @property
+    def problems(self) -> list[tuple[str, str, str]]:
+        """Runs that are not complete: folder, address of the page, how it ended."""
+        found = []
+        for entry in self.runs:
+            if entry.record.status != "completed":
+                found.append((entry.folder, entry.page, entry.record.ending()))
+            elif entry.failed:
+                status = str(entry.failed.get("status")).replace("_", " ")
+                found.append((entry.folder, f"{entry.folder}/failed/report.html", f"a later run {status}"))
+        return found
 
 
 def rebuild(out: Path) -> None:
-    """Write the overview of the reports that are in `out` now."""
+    """Write the overview of the reports that are in `out` now. Raises OSError if it cannot be written."""
     (out / ".work").mkdir(parents=True, exist_ok=True)
-    # Two runs that end together: without the lock the older view could be written last.
+    # Two commands that end together: without the lock the older view could be written last.
     with filelock.FileLock(out / ".work" / "index.lock"):
-        about = about_labs()
-        labs = [entry for folder in sorted(out.iterdir()) if (entry := read_entry(folder, out, about))]
         published = published_beside(out)
-        page = environment().get_template("overview.html.j2").render(
-            labs=labs,
-            published=published and address(published / "index.html", out),
-            **page_frame(),
+        overview = look(out)
+        cards = len(overview.runs) <= MOST_CARDS
+        parts = rendered(overview, "card.html.j2" if cards else "row.html.j2")
+        page = (
+            environment()
+            .get_template("overview.html.j2")
+            .render(
+                overview=overview,
+                parts=parts,
+                cards=cards,
+                published=published and address(published / "index.html", out),
+                **listing_frame(),
+            )
         )
         write_atomically(out / "index.html", page)
 
 
-def read_entry(folder: Path, out: Path, about: dict[str, About]) -> dict[str, Any] | None:
-    """What the overview says of one lab, or None if `folder` holds no report."""
-    record = read_json(folder / "run.json") if folder.is_dir() else None
-    if record is None or not {"lab", "title", "status", "profile", "start", "data"} <= record.keys():
+def look(out: Path) -> Overview:
+    """Read what there is in `out`."""
+    about, overview = about_labs(), Overview([], [], [], [])
+    folders = [folder for folder in sorted(out.iterdir()) if (folder / "run.json").exists()]
+    size = "card" if len(folders) <= MOST_CARDS else "row"
+    for folder in folders:
+        try:
+            overview.runs.append(read_entry(folder, out, about, size))
+        except Exception as error:  # whatever lies there, the other runs are to be seen
+            overview.unreadable.append(f"{folder.name}: {type(error).__name__}: {error}"[:300])
+    sweeps = sorted((out / SWEEPS).glob("*/sweep.json"))
+    overview.sweeps = [found for path in sweeps if (found := read_sweep(path, out))]
+    overview.unfinished = unfinished(out)
+    return overview
+
+
+def read_entry(folder: Path, out: Path, about: dict[str, About], size: str) -> Entry:
+    """What the overview says of one run. Raises ValueError where its run.json is not one."""
+    stored = read_json(folder / "run.json")
+    if stored is None:
+        raise ValueError("run.json is not readable JSON")
+    record = RunRecord.from_json(stored)
+    if not all(isinstance(fact, dict) for fact in record.data):
+        raise ValueError("run.json: 'data' is no list of facts")
+    lab = about.get(record.lab, About())
+    return Entry(
+        folder=folder.name,
+        record=record,
+        question=lab.question,
+        failed=read_json(folder / "failed" / "run.json"),
+        published=published_page(record.lab, out),
+        claims=judge_claims(record),
+        headline=headline(read_json(folder / "metrics.json") or {}, lab),
+        thumbnail=thumbnail(folder, out, lab.thumbnail, size),
+    )
+
+
+def rendered(overview: Overview, template: str) -> list[Markup]:
+    """Each run's part of the page; one that cannot be made is named as unreadable."""
+    part, parts = environment().get_template(template), []
+    for run in list(overview.runs):
+        try:
+            run.record.ending()
+            parts.append(Markup(part.render(run=run)))  # noqa: S704  (from a template that escapes)
+        except Exception as error:  # whatever lies there, the other runs are to be seen
+            overview.runs.remove(run)
+            overview.unreadable.append(f"{run.folder}: {type(error).__name__}: {error}"[:300])
+    return parts
+
+
+def read_sweep(path: Path, out: Path) -> dict[str, Any] | None:
+    """What the overview says of one sweep, or None where its sweep.json cannot be read."""
+    stored = read_json(path) or {}
+    counts = stored.get("counts")
+    if not isinstance(counts, dict) or not isinstance(stored.get("parameters"), list):
         return None
-    lab = about.get(record["lab"], About())
     return {
-        "folder": folder.name,
-        "record": record,
-        "question": lab.question,
-        "failed": read_json(folder / "failed" / "run.json"),
-        "published": published_page(record["lab"], out),
-        "claims": claims_in(record),
-        "headline": headline(read_json(folder / "metrics.json") or {}, lab),
-        "thumbnail": thumbnail(folder / "figures", lab.thumbnail),
+        "name": path.parent.name,
+        "address": f"{address(path.parent, out)}/index.html",
+        "lab": str(stored.get("lab")),
+        "profile": str(stored.get("profile")),
+        "parameters": [str(name) for name in stored["parameters"]],
+        "counts": {str(status): number for status, number in counts.items()},
     }
 
 
-def claims_in(record: dict[str, Any]) -> list[Judged]:
-    """The claims in a run.json; none where it cannot be read."""
-    try:
-        return judge_claims(RunRecord.from_json(record))
-    except ValueError:
-        return []
+def unfinished(out: Path) -> list[tuple[str, str]]:
+    """Runs that were begun and have no record: folder, and when they began.
+
+    They are going on, or the machine went down: every other end leaves a record.
+    """
+    found = []
+    for marker in sorted((out / ".work").glob("*/*/.runner/unfinished.json")):
+        name, start = marker.parts[-4], str((read_json(marker) or {}).get("start") or "")
+        records = (read_json(out / name / where / "run.json") or {} for where in (".", "failed"))
+        if start and all(start > str(record.get("start", "")) for record in records):
+            found.append((name, start))
+    return found
 
 
 def headline(metrics: dict[str, Any], lab: About) -> list[tuple[str, str]]:
@@ -74,17 +180,9 @@ def headline(metrics: dict[str, Any], lab: About) -> list[tuple[str, str]]:
     return [(tables.words(name), tables.shown(value)) for name, value in first]
 
 
-def thumbnail(folder: Path, name: str) -> str | None:
-    """The figure of that name, else any, made small, as a data address; None if there is none."""
-    found = sorted(folder.glob("*.png"), key=lambda path: (path.stem != name, path.name))
-    for path in found:
-        try:
-            with Image.open(path) as image:
-                small = image.convert("RGB")
-                small.thumbnail(THUMBNAIL_SIZE)
-        except OSError:
-            continue  # not a picture; the next may be one
-        buffer = io.BytesIO()
-        small.save(buffer, format="JPEG", quality=80)
-        return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return None
+def listing_frame() -> dict[str, Any]:
+    """The frame of a page that lists runs: sortable tables besides what every page has."""
+    frame = page_frame()
+    script = frame["script"] + (TEMPLATE / "listing.js").read_text(encoding="utf-8")
+    style = frame["style"] + (TEMPLATE / "listing.css").read_text(encoding="utf-8")
+    return {"style": style, "script": script, "policy": content_security_policy([script, player.SCRIPT])}

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from labkit.project import live_dir
-from labkit.reports.files import read_json, to_json, write_atomically
+from labkit.reports.files import (
+    DEEPEST,
+    MOST_JSON,
+    check_json,
+    parse_json,
+    read_bytes,
+    read_json,
+    to_json,
+    write_atomically,
+)
+from labkit.reports.texts import shortened
 
 
 class MetricsError(ValueError):
@@ -27,7 +36,8 @@ def save_metrics(metrics: Mapping[str, Any]) -> None:
             these. NumPy numbers and arrays are taken too.
 
     Raises:
-        MetricsError: a value that is NaN, infinite or of another kind; it is named.
+        MetricsError: a value that is NaN, infinite or of another kind, which is named; or metrics
+            of more values, or nested more deeply, than a report takes.
 
     Example:
         save_metrics({"lab1": {"test_neg_elbo": 157.2, "active_units": 2}})
@@ -35,11 +45,18 @@ def save_metrics(metrics: Mapping[str, Any]) -> None:
     if not isinstance(metrics, Mapping):
         raise MetricsError(f"save_metrics takes a mapping of names to values, not {type(metrics).__name__}")
     path = live_dir("metrics") / "metrics.json"
-    write_atomically(path, to_json((read_json(path) or {}) | plain(metrics, "")))
+    found = (read_json(path) or {}) | plain(metrics, "")
+    try:
+        check_json(found)
+    except ValueError as error:
+        raise MetricsError(f"these metrics cannot be saved: {error}") from error
+    write_atomically(path, to_json(found))
 
 
 def plain(value: Any, where: str) -> Any:
     """`value` as plain Python for JSON. Raises MetricsError, naming `where` it stands."""
+    if where.count(".") + where.count("[") > DEEPEST:
+        raise MetricsError(f"metric {shortened(where, 80)!r} is nested more than {DEEPEST} deep")
     if hasattr(value, "tolist"):  # NumPy numbers and arrays, tensors after .numpy()
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -64,12 +81,13 @@ def read_metrics(path: Path) -> dict[str, Any]:
     Raises MetricsError if the file is not a JSON object of finite values, as happens
     when a notebook writes it by other means than `save_metrics`.
     """
-    if not path.exists():
-        return {}
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(metrics, ensure_ascii=False).encode()  # half a surrogate pair cannot be written again
-    except (OSError, ValueError, RecursionError) as error:
+        metrics = parse_json(read_bytes(path, MOST_JSON))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise MetricsError(f"{path.name} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         raise MetricsError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(metrics, dict):
         raise MetricsError(f"{path.name} holds no JSON object; use labkit.reports.save_metrics")

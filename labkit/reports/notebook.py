@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import re
 from collections.abc import Callable, Iterator
@@ -12,14 +11,17 @@ from typing import Any
 
 import nbformat
 
+from labkit.reports.bounds import MORE, MOST_TEXT, bounded_data, bounded_error
+from labkit.reports.files import read_bytes
+from labkit.reports.pictures import PictureError, content_of, kind_of
+from labkit.reports.texts import printable, shortened
+
 INJECTED = "injected-parameters"
 BANNER = "labkit-banner"
 MARKER = "papermill-error-cell-tag"
 EXECUTION_TAGS = {"skip-execution", "raises-exception"}
-MOST_TEXT = 200_000  # characters of one text output in a report
-MOST_HTML = 5_000_000  # the same of an HTML output, which cannot be cut
-# Tags by which an output would lead the whole page elsewhere; a CSP does not stop a refresh.
-ACTING = re.compile(r"<(?:meta|base|link)\b[^>]*>", re.IGNORECASE)
+MOST_KEPT = MOST_TEXT + 2 * len(MORE)  # characters of a text output, its note among them
+MOST_FIGURES = 300  # of a run, as files
 # What TensorFlow logs though nothing is wrong: that there is no GPU, and an optimisation of a
 # graph that it gives up for a plainer one. A reader would take the lines for failures.
 NOTICES = re.compile(
@@ -85,8 +87,18 @@ def anchor(cell) -> str:
 
 
 def read(path: Path):
-    """Read a notebook as nbformat 4, whatever its minor version."""
-    return nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+    """Read a notebook as nbformat 4, whatever its minor version.
+
+    Raises OSError for what is no regular file or too large, ValueError, AttributeError or
+    nbformat.ValidationError for what is no notebook.
+    """
+    text = read_bytes(path).decode("utf-8-sig", "replace")
+    try:
+        return nbformat.v4.upgrade(nbformat.reads(text, as_version=4))
+    except (ValueError, nbformat.ValidationError):
+        raise
+    except Exception as error:  # nbformat fails in ways of many kinds on a damaged notebook
+        raise ValueError(f"it is no notebook: {type(error).__name__}") from error
 
 
 def apply_record(notebook, record, clean: Callable[[str], str]):
@@ -145,39 +157,27 @@ def banner(record):
     return cell
 
 
-def shortened(text: str) -> str:
-    """`text`, or its first part and how much of it is left out of the report."""
-    if len(text) <= MOST_TEXT:
-        return text
-    return f"{text[:MOST_TEXT]}\n… {(len(text) - MOST_TEXT) / 1e6:.1f} million characters left out"
-
-
-def clean_html(text: str) -> str:
-    """An HTML output without what would act on the whole page; one that is too long, named only."""
-    if len(text) > MOST_HTML:
-        return f"<p>An HTML output of {len(text) / 1e6:.1f} million characters is left out.</p>"
-    return ACTING.sub("", text)
-
-
 def clean_outputs(outputs, clean: Callable[[str], str]):
-    """The outputs without this machine's paths and TensorFlow's notices, none of a length that no one reads."""
+    """The outputs without this machine's paths and TensorFlow's notices, each within its bound."""
     for output in outputs:
         if output.output_type == "stream":
-            if output.name == "stderr":
-                output.text = NOTICES.sub("", output.text)
-            output.text = clean(shortened(output.text))
+            text = printable(output.text)
+            output.text = clean(
+                shortened(NOTICES.sub("", text) if output.name == "stderr" else text, MOST_KEPT)
+            )
         elif output.output_type == "error":
-            output.evalue = clean(output.evalue)
-            output.traceback = [clean(line) for line in output.get("traceback", [])]
+            error = bounded_error(output)
+            output.ename, output.evalue = error["ename"], clean(error["evalue"])
+            output.traceback = [clean(line) for line in error["traceback"]]
         else:
-            for kind, value in output.data.items():
-                if kind.startswith("text/") and isinstance(value, str):
-                    output.data[kind] = clean(clean_html(value) if kind == "text/html" else shortened(value))
+            for kind, value in bounded_data(output.data).items():
+                is_text = kind.startswith("text/") and isinstance(value, str)
+                output.data[kind] = clean(value) if is_text else value
     return [output for output in outputs if output.output_type != "stream" or output.text]
 
 
 def figures(notebook) -> dict[str, bytes]:
-    """Every PNG in the outputs by file name: its metadata's name, else cell and number."""
+    """PNGs in the outputs by file name: the metadata's name, else cell and number; MOST_FIGURES at most."""
     found: dict[str, bytes] = {}
     for index, cell in numbered(notebook):
         images = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
@@ -187,8 +187,10 @@ def figures(notebook) -> dict[str, bytes]:
             name = name or f"cell-{index + 1}-{k}"
             taken = {other.lower() for other in found}  # some file systems do not tell case apart
             name = name if f"{name}.png".lower() not in taken else f"{name}-{index + 1}-{k}"
-            with contextlib.suppress(ValueError, TypeError):  # what a cell displayed may be no picture
-                found[f"{name}.png"] = base64.b64decode(output.data["image/png"], validate=False)
+            with contextlib.suppress(PictureError):  # what a cell displayed may be no picture
+                content = content_of(output.data["image/png"], "image/png")
+                if kind_of(content) == "image/png" and len(found) < MOST_FIGURES:
+                    found[f"{name}.png"] = content
     return found
 
 

@@ -37,12 +37,14 @@ def facts(data: Iterable[dict[str, Any]], no_faces: bool) -> dict[str, Any]:
         return {"data": data, "people": ""}
     if not no_faces:
         return {"data": data, "people": SHOWN}
-    notes = [{**f, "note": f"{f.get('note') or ''}; {NOTE}".lstrip("; ")} if f.get("people") else f for f in data]
+    notes = [
+        {**f, "note": f"{f.get('note') or ''}; {NOTE}".lstrip("; ")} if f.get("people") else f for f in data
+    ]
     return {"data": notes, "people": LEFT_OUT}
 
 
 def still_shown(report_dir: Path) -> bool:
-    """Whether the report in `report_dir` shows people, as an earlier one does that a failed run left there."""
+    """Whether the report in `report_dir` shows people: an earlier one that a failed run left there may."""
     return (read_json(report_dir / "run.json") or {}).get("people") == SHOWN
 
 

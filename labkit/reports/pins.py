@@ -19,6 +19,7 @@ PIN = re.compile(
     r"(?P<open><!--=lab(?P<lab>\d{2})\.(?P<path>(?:(?!-->).)+):(?P<format>(?:(?!-->)[^:])*)-->)"
     r"(?P<value>(?:(?!<!--).)*)(?P<close><!-- ?-->)"
 )
+MOST_TEXT = 50_000  # characters of a text that pins are looked for in
 OPENING = re.compile(r"<!--=")
 
 # Of a lab's number, such as "01", and a path of keys → the value. Raises KeyError without one.
@@ -65,7 +66,9 @@ def published(reports: Path) -> Lookup:
             files = (metrics, metrics.with_name("run.json"))
             name = metrics.parent.name
             quick = {"quick_seconds": seconds[name]} if name in seconds else {}
-            read[lab] = quick | with_minutes(*(json.loads(path.read_text(encoding="utf-8")) for path in files))
+            read[lab] = quick | with_minutes(
+                *(json.loads(path.read_text(encoding="utf-8")) for path in files)
+            )
         return value_at(read[lab], keys)
 
     return lookup
@@ -130,4 +133,9 @@ def with_local(text: str, lookup_local: Lookup, local_lab: str) -> str:
             own = "–"
         return pin[0] if own == pin["value"] else f"{pin[0]} (here {own})"
 
-    return PIN.sub(with_own, text)
+    return PIN.sub(with_own, text) if has_pins(text) else text
+
+
+def has_pins(text: str) -> bool:
+    """Whether there are pins in a text; one of more than MOST_TEXT characters is taken to have none."""
+    return "<!--=lab" in text and len(text) <= MOST_TEXT and PIN.search(text) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import queue
 import subprocess
 import sys
@@ -16,7 +17,13 @@ from typing import Any
 
 import psutil
 
+from labkit.reports.bounds import bounded_error
+from labkit.reports.files import parse_json
+
 SAMPLE_SECONDS = 0.5
+MOST_LINE = 1_000_000  # bytes of an event
+MOST_LOG = 2_000_000  # bytes of the worker's log
+EVENTS = ("start", "end", "finished", "tick")
 SECONDS_TO_SAVE = 10  # how long a worker that is told to end may take to save the notebook
 
 
@@ -26,14 +33,15 @@ class ProcessTree:
     def __init__(self, pid: int):
         self.root = psutil.Process(pid)
         self.known = {self.root}
-        self.peak = 0
+        self.held = self.peak = 0  # bytes, now and at most
 
     def sample(self) -> None:
         """Note the processes there are now and how much memory they hold together."""
         # When the root is gone, what is known of the tree stays known.
         with contextlib.suppress(psutil.NoSuchProcess):
             self.known |= set(self.root.children(recursive=True))
-        self.peak = max(self.peak, sum(resident_bytes(process) for process in self.known))
+        self.held = sum(resident_bytes(process) for process in self.known)
+        self.peak = max(self.peak, self.held)
 
     def kill(self) -> None:
         """End every process of the tree and wait until they are gone."""
@@ -46,16 +54,20 @@ class ProcessTree:
 
 
 def resident_bytes(process: psutil.Process) -> int:
-    """Memory that the process holds, 0 if it is gone or not ours to look at."""
+    """Memory that the process holds, 0 if it is gone or not ours to look at.
+
+    Pages that several processes share are divided among them, where the system tells (Linux).
+    """
     try:
-        return process.memory_info().rss
+        about = process.memory_full_info() if sys.platform == "linux" else process.memory_info()
+        return getattr(about, "pss", about.rss)
     except psutil.Error:
         return 0
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a worker ended: stopped for a reason ("timed_out", "killed") or of itself (None)."""
+    """How a worker ended: stopped for a reason ("timed_out", "memory", "killed") or of itself (None)."""
 
     stopped_for: str | None
     returncode: int
@@ -69,29 +81,31 @@ def supervise(
     log: Path,
     *,
     timeout: float,
+    memory_mb: int | None,
     stop: threading.Event,
     on_event: Callable[[dict[str, Any]], None],
 ) -> Ending:
-    """Run a worker on `job` until it ends, time is over or `stop` is set.
+    """Run a worker on `job` until it ends, time or memory is over, or `stop` is set.
 
     Every event of the worker goes to `on_event`, and {"event": "tick"} twice a second.
     Afterwards no process of the worker's is left.
     """
     begun = time.monotonic()
-    with open(log, "wb") as log_file:
-        worker = subprocess.Popen(
-            # -P keeps a caller's own queue.py or random.py from being taken for Python's
-            [sys.executable, "-P", "-m", "labkit.reports.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log_file,
-            env=env,
-            start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in good order
-        )
+    worker = subprocess.Popen(
+        # -P keeps a caller's own queue.py or random.py from being taken for Python's
+        [sys.executable, "-P", "-m", "labkit.reports.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in good order
+    )
+    threading.Thread(target=keep_log, args=(worker.stderr, log), daemon=True).start()
     tree = ProcessTree(worker.pid)
     try:
         tell(worker, json.dumps(job))
-        reason = relay_events(worker, tree, begun + timeout, stop, on_event)
+        limits = Limits(begun + timeout, (memory_mb or math.inf) * 2**20, stop)
+        reason = relay_events(worker, tree, limits, on_event)
     finally:
         tree.kill()
         returncode = worker.wait()
@@ -100,7 +114,24 @@ def supervise(
     return Ending(reason, returncode, round(tree.peak / 2**20), round(time.monotonic() - begun, 1))
 
 
-def relay_events(worker, tree, deadline: float, stop: threading.Event, on_event) -> str | None:
+@dataclass(frozen=True)
+class Limits:
+    """When to end a worker: a moment of the monotonic clock, bytes of memory, a wish from outside."""
+
+    deadline: float
+    memory: float
+    stop: threading.Event
+
+    def reached(self, held: int) -> str | None:
+        """The reason to end a worker that holds so many bytes now."""
+        if self.stop.is_set():
+            return "killed"
+        if held > self.memory:
+            return "memory"
+        return "timed_out" if time.monotonic() > self.deadline else None
+
+
+def relay_events(worker, tree, limits: Limits, on_event) -> str | None:
     """Hand on the worker's events until it ends; return the reason to stop it, if there was one."""
     lines = lines_of(worker.stdout)
     reason, last_call = None, float("inf")
@@ -111,14 +142,47 @@ def relay_events(worker, tree, deadline: float, stop: threading.Event, on_event)
             line = '{"event": "tick"}'
         if line is None:
             return reason
-        on_event(json.loads(line))
+        if (event := event_in(line)) is not None:
+            on_event(event)
         tree.sample()
-        if reason is None and (stop.is_set() or time.monotonic() > deadline):
-            reason = "killed" if stop.is_set() else "timed_out"
+        if reason is None and (reason := limits.reached(tree.held)):
             last_call = time.monotonic() + SECONDS_TO_SAVE
             tell(worker, "end")
         if time.monotonic() > last_call:
             tree.kill()
+
+
+def event_in(line: str | bytes) -> dict[str, Any] | None:
+    """The event in a line; None for what a worker never says, as a cell may that finds the pipe."""
+    try:
+        event = parse_json(line)
+    except ValueError:
+        return None
+    if not isinstance(event, dict) or event.get("event") not in EVENTS:
+        return None
+    error = event.get("error")
+    is_error = isinstance(error, dict) and isinstance(error.get("status"), str)
+    sound = [error is None or is_error, isinstance(event.get("cell", 0), int)]
+    sound += [
+        isinstance(event.get("seconds", 0), int | float),
+        event["event"] == "finished" or "cell" in event,
+    ]
+    if event["event"] == "tick":
+        return event
+    return (
+        {"seconds": 0.0, **event, "error": error and {**bounded_error(error), "status": error["status"]}}
+        if all(sound)
+        else None
+    )
+
+
+def keep_log(stream, log: Path) -> None:
+    """Write what the worker and its kernel print past the notebook, MOST_LOG bytes of it; read all of it."""
+    with contextlib.suppress(OSError, ValueError), open(log, "wb", buffering=0) as file:
+        left = MOST_LOG
+        while block := stream.read1(65_536):
+            file.write(block[:left])
+            left -= min(left, len(block))
 
 
 def lines_of(stream) -> queue.Queue:
@@ -126,7 +190,7 @@ def lines_of(stream) -> queue.Queue:
     lines: queue.Queue = queue.Queue()
 
     def read() -> None:
-        for line in stream:
+        while line := stream.readline(MOST_LINE):
             lines.put(line)
         lines.put(None)
 

@@ -31,7 +31,9 @@ def check_before(requests: list[Request]) -> None:
         if request.profile != "full":
             raise ConfigError(f"--publish takes runs under the profile full, not {request.profile}")
         if request.departures or request.lab.path.parent != project.own_notebooks():
-            raise ConfigError(f"--publish takes the labs as they are; {request.lab.name} departs from its lab")
+            raise ConfigError(
+                f"--publish takes the labs as they are; {request.lab.name} departs from its lab"
+            )
     git = git_state()
     if git is None or git["dirty"]:
         raise ConfigError("--publish takes runs of a clean commit; commit or stash the changes first")
@@ -52,7 +54,9 @@ def refusals(record: RunRecord) -> list[str]:
         found.append("it recorded no data")
     for fact in record.data:
         if not fact.get("whole"):
-            found.append(f"it did not have all images of {fact.get('name')}: {fact.get('note') or 'some left out'}")
+            found.append(
+                f"it did not have all images of {fact.get('name')}: {fact.get('note') or 'some left out'}"
+            )
         if fact.get("people") == "licensed" and record.people == people.SHOWN:
             found.append(f"{fact.get('name')} shows people whose images are licensed; run with --no-faces")
     return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 import shutil
 import subprocess
@@ -15,9 +13,14 @@ from typing import Any
 
 from labkit import __version__
 from labkit.project import ROOT, usable_cores
-from labkit.reports.texts import clean_texts, without_colours
+from labkit.reports.files import MOST_JSON, parse_json, read_bytes
+from labkit.reports.texts import clean_texts, shortened, without_colours
 
 PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib", "papermill", "nbconvert")
+MOST_FACTS = 5_000  # of a run
+MOST_OF_A_KIND = 300  # claims are the most, a hundred of them
+MOST_WORDS = 2_000  # characters of a text in a fact
+MOST_ITEMS = 200  # of a list or mapping in a fact
 ENDINGS = {"failed": "failed", "timed_out": "ran out of time", "killed": "was ended from outside"}
 
 
@@ -100,26 +103,48 @@ KINDS: dict[str, type] = {
 }
 
 
-def read_facts(path: Path) -> list[dict[str, Any]]:
-    """What the kernel noted by `labkit.project.record`; lines that are no facts are left out."""
-    facts = []
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                fact = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(fact, dict) and isinstance(fact.get("kind"), str):
-                facts.append(fact)
-    return facts
+def read_facts(path: Path) -> tuple[list[dict[str, Any]], str]:
+    """What the kernel noted by `labkit.project.record`, and a sentence where some of it is left out."""
+    try:
+        lines = read_bytes(path, MOST_JSON).decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return [], ""
+    except OSError as error:
+        return [], f"What the kernel noted ({path.name}) cannot be read: {error.strerror}."
+    facts = [fact for line in lines if line.strip() and (fact := fact_in(line)) is not None]
+    left_out = sum(bool(line.strip()) for line in lines) - len(facts)
+    kept = facts[:MOST_FACTS]
+    problems = [f"{left_out:,} lines are no facts"] if left_out else []
+    problems += [f"{len(facts) - len(kept):,} facts are too many"] if len(kept) < len(facts) else []
+    return kept, f"Of what the kernel noted ({path.name}), {' and '.join(problems)}." if problems else ""
+
+
+def fact_in(line: str) -> dict[str, Any] | None:
+    """The fact in a line, its texts and lists cut to what a record takes; None where it is none."""
+    try:
+        fact = parse_json(line)
+    except ValueError:
+        return None
+    return bounded(fact) if isinstance(fact, dict) and isinstance(fact.get("kind"), str) else None
+
+
+def bounded(value: Any) -> Any:
+    """A fact's value with texts and lists of a length that someone reads."""
+    if isinstance(value, str):
+        return shortened(value, MOST_WORDS)
+    if isinstance(value, list):
+        return [bounded(item) for item in value[:MOST_ITEMS]]
+    if isinstance(value, dict):
+        return {shortened(name, MOST_WORDS): bounded(item) for name, item in list(value.items())[:MOST_ITEMS]}
+    return value
 
 
 def facts_of(facts: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    """The facts of one kind, without the kind, each once."""
+    """The facts of one kind, without the kind, each once; MOST_OF_A_KIND at most."""
     found = []
     for fact in facts:
         rest = {name: value for name, value in fact.items() if name != "kind"}
-        if fact["kind"] == kind and rest not in found:
+        if fact["kind"] == kind and rest not in found and len(found) < MOST_OF_A_KIND:
             found.append(rest)
     return found
 
@@ -127,14 +152,14 @@ def facts_of(facts: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 def resumed(facts: list[dict[str, Any]]) -> dict[str, Any] | None:
     """How many trainings went on from a checkpoint, and the seconds that lay before it."""
     before = [fact.get("seconds") for fact in facts_of(facts, "resumed")]
-    before = [seconds for seconds in before if isinstance(seconds, int | float)]
+    before = [seconds for seconds in before if isinstance(seconds, int | float) and 0 <= seconds < 1e9]
     return {"trainings": len(before), "seconds": round(sum(before), 1)} if before else None
 
 
 def accelerator(facts: list[dict[str, Any]]) -> str:
     """The devices that the kernel saw, such as "CPU" or "CPU, GPU"."""
     lists = [fact.get("devices") for fact in facts_of(facts, "device")]
-    devices = {str(device) for listed in lists if isinstance(listed, list) for device in listed}
+    devices = {str(device)[:40] for listed in lists if isinstance(listed, list) for device in listed[:16]}
     return ", ".join(sorted(devices)) or "none recorded"
 
 

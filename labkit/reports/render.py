@@ -23,6 +23,7 @@ from labkit.reports.metrics import MetricsError, read_metrics
 from labkit.reports.notebook import BANNER, INJECTED, figures, is_run, tags
 from labkit.reports.record import RunRecord
 from labkit.reports.results import write_report
+from labkit.reports.texts import shortened
 from labkit.reports.ways import neighbours
 
 OWN_TEXT = "The code of the notebook has changed since this run, so the page keeps the text of the run."
@@ -52,6 +53,17 @@ def render(source: Path, target: Path, out: Path, lab: Lab | None) -> Path:
     cannot be written.
     """
     left = read_left(source)
+    try:
+        files, pictures = drawn(left, target, out, lab)
+    except Exception as error:  # a notebook of an odd form fails anywhere
+        why = f"{type(error).__name__}: {shortened(str(error), 300)}"
+        raise RenderError(f"the run in {source.name} cannot be drawn: {why}") from error
+    write_report(files, pictures, target)
+    return target / "report.html"
+
+
+def drawn(left: Left, target: Path, out: Path, lab: Lab | None) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The files of the report that goes to `target`, and its figures."""
     record, executed = left.record, renewed(left.notebook, lab)
     if executed is None:
         executed = left.notebook
@@ -61,15 +73,15 @@ def render(source: Path, target: Path, out: Path, lab: Lab | None) -> Path:
     refresh_players(executed)
     if record.people == people.LEFT_OUT:
         people.leave_out(executed)
-    page, _ = html.render(executed, record, left.metrics, neighbours(record.lab, target, out))
+    folder = lab.path.parent if lab else None
+    page, _ = html.render(executed, record, left.metrics, neighbours(record.lab, target, out), folder)
     files = {
         "report.html": page.encode(),
         "report.ipynb": nbformat.writes(executed).encode(),
         "metrics.json": to_json(left.metrics).encode(),
         "run.json": to_json(left.run_json | {"title": record.title}).encode(),
     }
-    write_report(files, figures(executed), target)
-    return target / "report.html"
+    return files, figures(executed)
 
 
 def read_left(folder: Path) -> Left:

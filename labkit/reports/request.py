@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import nbformat
@@ -34,8 +33,11 @@ class Request:
 
     `given` are the parameters that were asked for, `parameters` all of them as resolved,
     `departures` those that are not the lab's own, name → its own value; `cells` the code
-    cells; `data` the digests of the image sets as they would be read now; `threads` None
-    leaves TensorFlow's thread count alone; `no_faces` leaves images of people out of the report.
+    cells; `out` the folder of all reports and `folder` the run's own name in it; `timeout` in
+    seconds; `memory_mb` the most memory that the run may hold, None for no limit; `threads` None
+    leaves TensorFlow's thread count alone; `no_faces` leaves images of people out of the report;
+    `data` the digests of the image sets as they would be read now; `batch` the id of the batch
+    that the run is part of.
     """
 
     lab: Lab
@@ -46,17 +48,30 @@ class Request:
     cells: tuple[notebooks.CodeCell, ...]
     identity: Identity
     out: Path
+    folder: str
     timeout: float
     cell_timeout: float | None = None
+    memory_mb: int | None = None
     threads: int | None = None
     resume: bool = False
     no_faces: bool = False
     data: Mapping[str, str] = field(default_factory=dict)
+    batch: str = ""
 
     @property
     def works(self) -> Path:
-        """Folder of the working folders of all runs of the lab, one for each identity."""
-        return self.out / ".work" / self.lab.name
+        """Folder of the working folders of all runs into `folder`, one for each identity."""
+        return self.out / ".work" / self.folder
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked while a run into `folder` goes on."""
+        return self.works.with_name(f"{self.folder}.lock")
+
+    @property
+    def holder(self) -> Path:
+        """The file that says who holds the lock."""
+        return self.works.with_name(f"{self.folder}.holder.json")
 
     @property
     def work(self) -> Path:
@@ -71,7 +86,7 @@ class Request:
     @property
     def report_dir(self) -> Path:
         """Where the results are put."""
-        return self.out / self.lab.name
+        return self.out / self.folder
 
     @cached_property
     def plan(self) -> Plan:
@@ -81,10 +96,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """Whether a run is reused ("skip"), goes on ("continue") or starts afresh ("anew"), and why."""
+    """Whether a run is reused ("skip"), goes on ("continue", "longer") or starts afresh ("anew"), and why.
+
+    A run that goes on for more epochs begins with the working folder `of` the completed one.
+    """
 
     kind: str
     why: str
+    of: str = ""
 
 
 def prepare(
@@ -93,12 +112,14 @@ def prepare(
     given: Mapping[str, Any],
     out: Path,
     *,
+    folder: str | None = None,
     timeout: float | None = None,
     **options,
 ) -> Request:
     """Check the parameters against the notebook and make the request.
 
-    `timeout` None is the profile's; `options` are the request's other fields.
+    `folder` None is the lab's name, `timeout` None the profile's; `options` are the request's
+    other fields.
 
     Raises ConfigError for a name that the notebook's parameters cell does not have, a
     value of the wrong kind or out of bounds, and a file that is no notebook.
@@ -107,22 +128,46 @@ def prepare(
         raise ConfigError("the profile is chosen by --profile, not as a parameter")
     config = resolve(lab, profile, given)
     parameters = {name: as_json(value) for name, value in config.values.items()}
-    try:
-        notebook = notebooks.read(lab.path)
-    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
-        raise ConfigError(f"{lab.path.name} is not a readable Jupyter notebook: {error}") from error
+    cells, code = read_cells(lab.path)
     return Request(
         lab=lab,
         profile=config.profile,
-        given=MappingProxyType(dict(given)),
-        parameters=MappingProxyType(parameters),
-        departures=MappingProxyType(departures(lab, config.profile, parameters)),
-        cells=tuple(notebooks.outline(notebook)),
-        identity=identity_of(config.profile, parameters, code_digest(notebook.cells)),
+        given=dict(given),
+        parameters=parameters,
+        departures=departures(lab, config.profile, parameters),
+        cells=cells,
+        identity=identity_of(config.profile, parameters, code),
         out=out,
+        folder=folder or lab.name,
         timeout=timeout or TIMEOUTS[config.profile],
         **options,
     )
+
+
+def vary(request: Request, given: Mapping[str, Any], folder: str) -> Request:
+    """The same request with other parameters, into another folder; the notebook is not read again.
+
+    Raises ConfigError for parameters that `prepare` would not take either.
+    """
+    config = resolve(request.lab, request.profile, given)
+    parameters = {name: as_json(value) for name, value in config.values.items()}
+    return replace(
+        request,
+        given=dict(given),
+        parameters=parameters,
+        departures=departures(request.lab, request.profile, parameters),
+        identity=replace(request.identity, parameters=parameters),
+        folder=folder,
+    )
+
+
+def read_cells(path: Path) -> tuple[tuple[notebooks.CodeCell, ...], str]:
+    """The code cells of a notebook and the digest of their code. Raises ConfigError if it is none."""
+    try:
+        notebook = notebooks.read(path)
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        raise ConfigError(f"{path.name} is not a readable Jupyter notebook: {error}") from error
+    return tuple(notebooks.outline(notebook)), code_digest(notebook.cells)
 
 
 def departures(lab: Lab, profile: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,6 +193,9 @@ def planned(request: Request) -> Plan:
         return Plan("skip", "a completed run like this is in place")
     if started := (read_json(request.unfinished) or {}).get("start"):
         return Plan("continue", f"goes on from the checkpoints of the unfinished run of {started}")
+    before = recorded_identity(last)
+    if request.identity.is_longer_than(before) and (request.works / before.key).is_dir():
+        return Plan("longer", f"goes on from the completed run: {'; '.join(reasons)}", before.key)
     if not last:
         return Plan("anew", "trains everything: there is no earlier run here")
     return Plan("anew", f"trains everything anew: {'; '.join(reasons)}")

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from labkit.reports.texts import shortened
+
 MOST_ITEMS = 12  # of a list shown in one table cell
+MOST_CELLS = 20_000  # of all tables on a page
+MOST_WORDS = 300  # characters of a name or a text
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,22 @@ def metric_tables(metrics: Mapping[str, Any]) -> list[Table]:
     for name, group in metrics.items():
         if grouped(group):
             tables.append(group_table(words(name), group))
-    return tables
+    return bounded(tables)
+
+
+def bounded(tables: list[Table]) -> list[Table]:
+    """The tables as far as a page takes them: MOST_CELLS entries in all; a last row says what is left out."""
+    kept, left = [], MOST_CELLS
+    for table in tables:
+        wide = max([len(table.columns) + 1, *map(len, table.rows)])
+        rows = table.rows[: left // wide]
+        left -= wide * len(rows)
+        if len(rows) < len(table.rows):
+            more = (f"… {len(table.rows) - len(rows):,} rows more in metrics.json",)
+            kept.append(Table(table.title, table.columns if rows else (), (*rows, more)))
+            break
+        kept.append(table)
+    return kept
 
 
 def grouped(value: Any) -> bool:
@@ -65,7 +84,7 @@ def flat(value: Any, start: str = "") -> dict[str, Any]:
 
 def words(name: Any) -> str:
     """A name with spaces for underscores."""
-    return str(name).replace("_", " ")
+    return shortened(str(name), MOST_WORDS).replace("_", " ")
 
 
 def shown(value: Any) -> str:
@@ -79,10 +98,10 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
     if isinstance(value, (list, tuple)):
-        items = [shown(item) for item in value]
-        more = [f"… ({len(items)} values)"] if len(items) > MOST_ITEMS else []
-        return ", ".join(items[:MOST_ITEMS] + more)
-    return str(value)
+        items = [shown(item) for item in value[:MOST_ITEMS]]
+        more = [f"… ({len(value)} values)"] if len(value) > MOST_ITEMS else []
+        return ", ".join(items + more)
+    return shortened(str(value), MOST_WORDS)
 
 
 def duration(seconds: float) -> str:

@@ -22,6 +22,16 @@ def without_colours(text: str) -> str:
     return ANSI.sub("", text)
 
 
+def printable(text: str) -> str:
+    """`text` without halves of surrogate pairs, which no file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def shortened(text: str, most: int) -> str:
+    """`text`, or its first part and how much of it is left out."""
+    return text if len(text) <= most else f"{text[:most]}\n… {len(text) - most:,} characters left out"
+
+
 def path_cleaner(out: Path) -> Callable[[str], str]:
     """A function that writes this machine's paths in a text relative to what they stand for.
 

@@ -12,6 +12,9 @@ from labkit.reports.notebook import CodeCell
 from labkit.reports.process import Ending
 from labkit.reports.record import RunRecord
 from labkit.reports.request import Request
+from labkit.reports.texts import shortened
+
+INTERRUPTED = "the run was interrupted (Ctrl-C, SIGTERM, or the command that started it was killed)"
 
 
 @dataclass
@@ -41,10 +44,13 @@ class Verdict:
 
 
 def build_record(
-    request: Request, watch: Watch, ending: Ending, start: str, git: dict[str, Any] | None
+    request: Request, watch: Watch, ending: Ending, start: str, git: dict[str, Any] | None, lost: str = ""
 ) -> tuple[RunRecord, dict[str, Any]]:
-    """Make the record from what was seen, and read the figures that the notebook saved."""
-    verdict = verdict_on(request, watch, ending)
+    """Make the record from what was seen, and read the figures that the notebook saved.
+
+    `lost` says how the supervising process went, where it did not live to see the end.
+    """
+    verdict = Verdict("killed", failure("WorkerDied", lost)) if lost else verdict_on(request, watch, ending)
     metrics, warnings = {}, []
     try:
         metrics = read_metrics(request.work / "metrics.json")
@@ -53,7 +59,8 @@ def build_record(
             verdict = Verdict("failed", failure("MetricsError", str(problem)))
         else:
             warnings.append(str(problem))
-    facts = read_run_facts(request)
+    facts, unread = read_run_facts(request)
+    warnings += [unread] if unread else []
     if facts["claims"]:
         metrics["claims"] = {claim["id"]: {**claim, "id": None} for claim in facts["claims"]}
     if facts["parameters_in_notebook"] is not None:
@@ -61,7 +68,7 @@ def build_record(
     record = RunRecord(
         lab=request.lab.of,
         notebook=request.lab.path.name,
-        title=request.lab.title,
+        title=shortened(request.lab.title, 200),
         profile=request.profile,
         **cells_as_seen(request, watch, verdict),
         **facts,
@@ -79,13 +86,16 @@ def build_record(
     return record, metrics
 
 
-def read_run_facts(request: Request) -> dict[str, Any]:
-    """The record's entries on what the kernel noted: parameters, data, devices, resumed trainings."""
-    facts = records.read_facts(request.work / "facts.jsonl")
+def read_run_facts(request: Request) -> tuple[dict[str, Any], str]:
+    """The record's entries on what the kernel noted, and a sentence where some of it is left out.
+
+    They are parameters, data, devices and resumed trainings.
+    """
+    facts, unread = records.read_facts(request.work / "facts.jsonl")
     claims = {str(fact.get("id")): fact for fact in records.facts_of(facts, "claim")}
     parameters = dict(request.parameters)
     resolved = [fact.get("parameters") for fact in records.facts_of(facts, "config")]
-    return {
+    entries = {
         "parameters": parameters,
         "parameters_in_notebook": next((other for other in resolved if differ(other, parameters)), None),
         "seed": parameters.get("seed"),
@@ -95,6 +105,7 @@ def read_run_facts(request: Request) -> dict[str, Any]:
         "training": records.facts_of(facts, "training"),
         "claims": list(claims.values()),
     }
+    return entries, unread
 
 
 def differ(resolved: Any, parameters: dict[str, Any]) -> bool:
@@ -112,10 +123,15 @@ def verdict_on(request: Request, watch: Watch, ending: Ending) -> Verdict:
     if ending.stopped_for == "timed_out" and not sound:
         why = f"the run took longer than its limit of {request.timeout:g} s"
         return Verdict("timed_out", failure("Timeout", why), cell_index)
+    if ending.stopped_for == "memory" and not sound:
+        why = f"the run held more memory than its limit of {request.memory_mb:,} MB"
+        return Verdict("killed", failure("MemoryLimit", why), cell_index)
     if ending.stopped_for == "killed" and not sound:
-        return Verdict("killed", failure("Interrupted", "the run was interrupted (Ctrl-C or SIGTERM)"), cell_index)
+        return Verdict("killed", failure("Interrupted", INTERRUPTED), cell_index)
     if error := raised.get(cell_index) or (watch.finished or {}).get("error"):
-        return Verdict(error["status"], failure(error["ename"], error["evalue"], error["traceback"]), cell_index)
+        return Verdict(
+            error["status"], failure(error["ename"], error["evalue"], error["traceback"]), cell_index
+        )
     if watch.finished is None:
         code = ending.returncode
         how = f"signal {-code}" if code < 0 else f"exit status {code}"

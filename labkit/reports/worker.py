@@ -23,10 +23,12 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
+from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
+from labkit.reports.bounds import Bounds, bounded_error
 from labkit.reports.notebook import is_run, numbered
 
 SECONDS_TO_END = 8
@@ -65,6 +67,7 @@ class Client(PapermillNotebookClient):
     def __init__(self, manager, emit: Emitter, **options):
         super().__init__(manager, kernel_manager_class=KernelOfThisPython, **options)
         self.emit = emit
+        self.bounds = Bounds()
         self.places = {id(cell): index for index, cell in numbered(self.nb)}
 
     async def async_execute_cell(self, cell, cell_index, *arguments, **options):
@@ -72,6 +75,7 @@ class Client(PapermillNotebookClient):
             return await super().async_execute_cell(cell, cell_index, *arguments, **options)
         place, begun = self.places[id(cell)], time.monotonic()
         self.emit("start", cell=place)
+        self.bounds.new_cell()
         error = None
         try:
             return await super().async_execute_cell(cell, cell_index, *arguments, **options)
@@ -83,6 +87,34 @@ class Client(PapermillNotebookClient):
 
     execute_cell = run_sync(async_execute_cell)
 
+    def process_message(self, msg, cell, cell_index):
+        """Take a message of the kernel, as far as there is room for what it shows."""
+        name = (msg["content"].get("transient") or {}).get("display_id")
+        copies = sum(map(len, self._display_id_map.get(name, {}).values()))
+        if self.bounds.takes(msg, copies):
+            return super().process_message(msg, cell, cell_index)
+        if msg["msg_type"] in ("display_data", "execute_result") and (note := self.bounds.note()):
+            cell.outputs.append(new_output("display_data", data=note))
+        return None
+
+    def output(self, outs, msg, display_id, cell_index):
+        """Add an output; what is printed goes on where the cell has printed before."""
+        hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if msg["msg_type"] != "stream" or hooked or self.clear_before_next_output:
+            return super().output(outs, msg, display_id, cell_index)
+        name, text = str(msg["content"].get("name")), msg["content"]["text"]
+        stream = next((out for out in outs if out.output_type == "stream" and out.name == name), None)
+        if stream is None:
+            stream = new_output("stream", name=name, text="")
+            outs.append(stream)
+        stream.text = self.bounds.longer(stream.text, text)
+        return stream
+
+    def clear_output(self, outs, msg, cell_index):
+        """Remove the cell's outputs so far, or note that the next one does."""
+        super().clear_output(outs, msg, cell_index)
+        self.bounds.clear()
+
 
 def describe(error: Exception, cell=None, kernel=None) -> dict[str, Any]:
     """The error as it stands in the record, with the status it gives the run."""
@@ -93,8 +125,8 @@ def describe(error: Exception, cell=None, kernel=None) -> dict[str, Any]:
         return describe_dead_kernel(kernel)
     errors = [o for o in cell.outputs if o.output_type == "error"] if cell is not None else []
     if isinstance(error, CellExecutionError) and errors:
-        return {"status": "failed", **{name: errors[-1][name] for name in ("ename", "evalue", "traceback")}}
-    return {"status": "failed", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
+        return {"status": "failed", **bounded_error(errors[-1])}
+    return {"status": "failed", **bounded_error({"ename": type(error).__name__, "evalue": error})}
 
 
 def describe_dead_kernel(kernel) -> dict[str, Any]:
@@ -115,7 +147,9 @@ def engine_for(emit: Emitter) -> type[Engine]:
 
     class ReportingEngine(Engine):
         @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, cell_timeout=None, start_timeout=60, **options):
+        def execute_managed_notebook(
+            cls, nb_man, kernel_name, cell_timeout=None, start_timeout=60, **options
+        ):
             client = Client(
                 nb_man,
                 emit,

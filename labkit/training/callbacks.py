@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from labkit.project import run_dir
+from labkit.project import run_dir, tell_epoch
 
 SHOWN = ("loss", "val_loss", "d_loss", "g_loss")  # beside the progress bar
 
@@ -83,7 +83,7 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar with time left in a notebook or terminal; silent in a batch run."""
+    """A bar with time left in a notebook or terminal; in a batch run the epoch, for the command to show."""
 
     def __init__(self, epochs, steps):
         super().__init__()
@@ -94,6 +94,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.done = epoch * self.steps
+        tell_epoch(epoch + 1, self.epochs)
         if self.bar is None:
             quiet = run_dir() is not None
             total = self.epochs * self.steps

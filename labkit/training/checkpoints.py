@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import time
 import warnings
-import zipfile
 from dataclasses import is_dataclass
 from pathlib import Path
 
@@ -15,9 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from labkit.project import replacing
+from labkit.project import replacing, set_aside
 from labkit.training.batches import rows_of
 from labkit.training.roads import all_layers
+from labkit.training.saved import CheckpointError, OtherRunError, read_saved
 
 
 def optimizers_of(model):
@@ -44,8 +45,11 @@ def settings_of(model):
     return model.settings() if hasattr(model, "settings") else {}
 
 
-def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
-    """Digest of what must be equal for a checkpoint to be of this run."""
+def fingerprint(model, x_train, batch_size, seed, transform=None):
+    """Digest of what must be equal for a checkpoint to be of this run.
+
+    The number of epochs is not part of it, for no epoch depends on how many there are.
+    """
     weights = hashlib.sha256()
     for variable in state_variables(model):
         weights.update(np.ascontiguousarray(variable.numpy()))
@@ -57,7 +61,7 @@ def fingerprint(model, x_train, epochs, batch_size, seed, transform=None):
         "optimizers": [{**optimizer.get_config(), "name": ""} for optimizer in optimizers_of(model)],
         "settings": {name: setting(value) for name, value in settings_of(model).items()},
         "images": [rows_of(x_train), *(hashlib.sha256(sample).hexdigest() for sample in samples)],
-        "run": [epochs, batch_size, seed],
+        "run": [batch_size, seed],
         "transform": repr(transform)  # with its settings
         if is_dataclass(transform)
         else getattr(transform, "__qualname__", type(transform).__name__),
@@ -82,20 +86,19 @@ def describe(layer):
 class Run(keras.callbacks.Callback):
     """History and checkpoints of one training run, in memory and, if given, in a folder."""
 
-    def __init__(self, model, out, fingerprint, callbacks=()):
+    def __init__(self, model, out, fingerprint, epochs, callbacks=()):
         super().__init__()
-        self.trained = model
+        self.trained, self.epochs = model, epochs
         self.stateful_callbacks = [callback for callback in callbacks if hasattr(callback, "arrays")]
         self.out = None if out is None else Path(out)
         self.fingerprint = fingerprint
         self.history: dict[str, list[float]] = {"epoch": [], "seconds": []}
         self.epoch = 0
-        self.finished = False
+        self.finished = self.warned = False
 
     def on_train_end(self, logs=None):
         self.finished = True  # perhaps before the last epoch, if another callback stopped it
-        if self.out is not None:
-            self.save_checkpoint()
+        self.save(self.save_checkpoint)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.perf_counter()
@@ -107,16 +110,30 @@ class Run(keras.callbacks.Callback):
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
 
-    def save(self):
+    def save_all(self):
         """Write the history, the best weights and the checkpoint, if there is a folder."""
-        if self.out is not None:
+        self.save(self.save_history)
+        self.save(self.save_best)
+        self.save(self.save_checkpoint)  # last: what it vouches for is there
+
+    def save(self, write):
+        """Call `write`, if there is a folder; on a full disk the training goes on, and that is said once."""
+        if self.out is None:
+            return
+        try:
             self.out.mkdir(parents=True, exist_ok=True)
-            self.save_history()
-            self.save_best()
-            self.save_checkpoint()  # last: what it vouches for is there
+            write()
+        except (OSError, RuntimeError) as error:  # RuntimeError: HDF5's, for a file that it cannot close
+            if not self.warned:
+                reason = getattr(error, "strerror", None) or error
+                warnings.warn(f"no checkpoint is written: {reason}; training goes on", stacklevel=2)
+            self.warned = True
 
     def save_history(self):
-        with replacing(self.out / "history.csv") as path, open(path, "w", newline="") as file:
+        with (
+            replacing(self.out / "history.csv") as path,
+            open(path, "w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(self.history)
             writer.writerows(zip(*self.history.values(), strict=True))
@@ -125,7 +142,7 @@ class Run(keras.callbacks.Callback):
         arrays = {f"v{i}": v.numpy() for i, v in enumerate(state_variables(self.trained))}
         for i, callback in enumerate(self.stateful_callbacks):
             arrays |= {f"callback{i}/{name}": array for name, array in callback.arrays.items()}
-        names = ("fingerprint", "epoch", "finished", "history")
+        names = ("fingerprint", "epoch", "epochs", "finished", "history")
         about = {name: getattr(self, name) for name in names}
         with replacing(self.out / "checkpoint.npz") as path, open(path, "wb") as file:
             np.savez(file, about=json.dumps(about), **arrays)
@@ -138,24 +155,29 @@ class Run(keras.callbacks.Callback):
                 self.trained.save_weights(path)
 
     def restore(self):
-        """Load the checkpoint if there is one of this very run; otherwise start afresh."""
+        """Load the checkpoint if there is one of this very run; otherwise start afresh.
+
+        A run that was completed goes on if more epochs are asked for now. A checkpoint that is
+        damaged, or of another run, is set aside with a warning.
+        """
         path = self.out and self.out / "checkpoint.npz"
-        if not path or not path.exists():
+        if not path or not os.path.lexists(path):
             return
+        variables = state_variables(self.trained)
         try:
-            with np.load(path, allow_pickle=False) as saved:
-                about = json.loads(str(saved["about"]))
-                if about["fingerprint"] != self.fingerprint:
-                    return
-                variables = state_variables(self.trained)
-                arrays = [saved[f"v{i}"] for i in range(len(variables))]
-                kept = {name: saved[name] for name in saved.files if name.startswith("callback")}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            warnings.warn(f"{path.name} cannot be read ({error}); training starts afresh", stacklevel=3)
+            saved = read_saved(path, self.fingerprint, [variable.numpy() for variable in variables])
+            if saved.epoch > self.epochs:
+                raise OtherRunError(f"it has {saved.epoch} epochs, and {self.epochs} are asked for")
+        except CheckpointError as error:
+            mark = "other" if isinstance(error, OtherRunError) else "corrupt"
+            done = set_aside(path, mark)
+            warnings.warn(f"{path.name} is not used: {error}{done}; training starts afresh", stacklevel=3)
             return
-        for variable, array in zip(variables, arrays, strict=True):
+        for variable, array in zip(variables, saved.variables, strict=True):
             variable.assign(array)
         for i, callback in enumerate(self.stateful_callbacks):
             start = f"callback{i}/"
-            callback.arrays = {n.removeprefix(start): a for n, a in kept.items() if n.startswith(start)}
-        self.epoch, self.finished, self.history = about["epoch"], about["finished"], about["history"]
+            callback.arrays = {n.removeprefix(start): a for n, a in saved.kept.items() if n.startswith(start)}
+        self.epoch, self.history = saved.epoch, saved.history
+        stopped_early = saved.epoch < saved.epochs
+        self.finished = saved.finished and (stopped_early or saved.epoch == self.epochs)

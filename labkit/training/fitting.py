@@ -52,7 +52,7 @@ def fit(
             order is new in every epoch, so no image is left out for good.
         seed: seed of the order; the order of epoch e depends on (seed, e) only.
         out: folder for history.csv, checkpoint.npz and best.weights.h5, or None.
-        resume: go on from `out`'s checkpoint if it is of this very run. None means what
+        resume: go on from `out`'s checkpoint if it is of this very run, completed or not. None means what
             `$LABKIT_RESUME` says (`labkit run --resume` sets it), else no.
         callbacks: further keras callbacks. What one keeps in a dict `arrays` of
             name → array is part of the checkpoint; what one adds to the epoch's logs, as
@@ -80,7 +80,7 @@ def fit(
     record("device", {"devices": sorted({d.device_type for d in tf.config.list_logical_devices()})})
     batch_size = min(batch_size, rows_of(x_train))
     steps = rows_of(x_train) // batch_size
-    run = Run(model, out, fingerprint(model, x_train, epochs, batch_size, seed, transform), callbacks)
+    run = Run(model, out, fingerprint(model, x_train, batch_size, seed, transform), epochs, callbacks)
     if resume if resume is not None else os.environ.get("LABKIT_RESUME") == "1":
         run.restore()
         if run.epoch:
@@ -91,7 +91,7 @@ def fit(
     record("training", {"road": str(road), "precision": road.precision, "threads": road.threads})
     # The history is kept after the callbacks, so that it holds what they put into the logs, and
     # saved after that with their arrays; the bar shows all of it.
-    save = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: run.save())
+    save = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: run.save_all())
     watchers = [StopOnNaN(), *callbacks, run, save, ProgressBar(epochs, steps)]
     if not run.finished:
         size = min(road.steps_per_call, steps)

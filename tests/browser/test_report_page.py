@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from PIL import Image
 
+from labkit.reports import index
 from labkit.reports.record import RunRecord
 from labkit.reports.results import put_results
 
@@ -62,6 +63,7 @@ def out(tmp_path_factory):
     )
     metrics = {"nats": 1.5, "sweep": {str(i): {f"measure_{j}": 1.0 for j in range(12)} for i in range(3)}}
     put_results(record, metrics, notebook(), folder / "01_vae_mnist", folder, keep=False)
+    index.rebuild(folder)
     return folder
 
 

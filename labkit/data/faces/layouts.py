@@ -16,6 +16,7 @@ from labkit.data.faces.matvalues import Unread
 
 SIDE = 64  # pixels of the side that labs use
 LEAST_SIDE, WIDEST = 16, 3.0  # pixels of an image's side; longest side to shortest
+FEW, WIDEST_FLAT, CLEARLY = 4, 6.0, 0.9  # images, sides and roughness by which flat ones are checked
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,16 @@ def described(name: str, value: object) -> str:
     return f"{name} (cell array of {len(value)})" if isinstance(value, list) else f"{name} (text)"
 
 
+def remedies(variables: dict[str, object]) -> str:
+    """What to type in MATLAB so that what was not read can be, for an error message's end."""
+    typed = [
+        f"{name} = {value.remedy.format(name)};"
+        for name, value in variables.items()
+        if isinstance(value, Unread) and value.remedy
+    ]
+    return f" In MATLAB type {' '.join(typed)} and save again." if typed else ""
+
+
 def all_described(variables: dict[str, object]) -> str:
     """The variables found, for an error message."""
     return "; ".join(described(*item) for item in variables.items()) or "nothing at all"
@@ -109,8 +120,18 @@ def layouts(array: np.ndarray, options: MatOptions) -> list[Layout]:
         found = [Layout(2, c, a, b, False), Layout(0, a, b, c, False)]
     else:
         found = []
+    if options.axis is None and is_colour(array):
+        return []
     wanted = None if options.axis is None else options.axis % array.ndim
     return [x for x in found if x and is_image(x, options) and wanted in (None, x.axis)]
+
+
+def is_colour(array: np.ndarray) -> bool:
+    """Whether an array may be one colour picture as well as three or four grey ones."""
+    if array.ndim != 3:
+        return False
+    a, b, c = array.shape
+    return (c in (3, 4) and min(a, b) >= LEAST_SIDE) or (a == 3 and min(b, c) >= LEAST_SIDE)
 
 
 def flat_layout(shape, axis: int, image_shape) -> Layout | None:
@@ -175,20 +196,32 @@ def image_size(value: object, options: MatOptions) -> tuple[int, set] | None:
 def why_no_images(variables: dict[str, object]) -> str:
     """The error when nothing is a set of images; a single image and colour are told apart."""
     for name, value in variables.items():
-        array = value if isinstance(value, np.ndarray) else np.zeros(0)
-        if isinstance(value, list) and len(value) == 1 and cell_images(value):
-            return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
-        if array.ndim == 4 and 3 in array.shape:
-            return f"holds colour images, {described(name, value)}; make them grey first (rgb2gray in MATLAB)"
-        flat = array.ndim == 2 and 1 in array.shape and math.isqrt(array.size) ** 2 == array.size >= 256
-        plane = [n for n in array.shape if n > 1]
-        if flat or (array.ndim > 1 and len(plane) == 2 and min(plane) >= LEAST_SIDE and is_plane(plane)):
-            return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
+        if reason := why_no_set(name, value):
+            return reason
     return (
         f"has no variable that can be images; it has {all_described(variables)}. Images are (n, h·w), "
         "(h·w, n), (h, w, n), (n, h, w) or a cell array of (h, w); of flat images that are not square "
-        "say shape=(height, width)"
+        f"say shape=(height, width).{remedies(variables)}"
     )
+
+
+def why_no_set(name: str, value: object) -> str | None:
+    """The error for a variable that is a picture and no set of grey ones; None for anything else."""
+    array = value if isinstance(value, np.ndarray) else np.zeros(0)
+    cells = value if isinstance(value, list) else []
+    if is_colour(squeezed(array)):
+        return (
+            f"holds one colour picture or a few grey ones, {described(name, value)}; say axis= for grey "
+            "ones, and make colour grey first (rgb2gray in MATLAB)"
+        )
+    if {getattr(item, "ndim", 0) for item in cells} == {3} or (array.ndim == 4 and 3 in array.shape):
+        return f"holds colour images, {described(name, value)}; make them grey first (rgb2gray in MATLAB)"
+    flat = array.ndim == 2 and 1 in array.shape and math.isqrt(array.size) ** 2 == array.size >= 256
+    plane = [n for n in array.shape if n > 1]
+    one = array.ndim > 1 and len(plane) == 2 and min(plane) >= LEAST_SIDE and is_plane(plane)
+    if flat or one or (len(cells) == 1 and cell_images(value)):
+        return f"holds a single image, {described(name, value)}; a set of at least 2 was expected"
+    return None
 
 
 def is_plane(plane) -> bool:
@@ -203,6 +236,8 @@ def choose_layout(name: str, array, counts: set[int], options: MatOptions) -> tu
     pixels read in a wrong order are noise.
     """
     found = layouts(array, options)
+    if not found and options.axis is None and is_colour(squeezed(array)):
+        raise DataError(why_no_set(name, array))
     if not found or all(x.n < 2 for x in found):
         single = found and all(x.n < 2 for x in found)
         what = "holds a single image" if single else "cannot be images"
@@ -217,7 +252,27 @@ def choose_layout(name: str, array, counts: set[int], options: MatOptions) -> tu
         left = [x for x in left if test(x)] or left
     upright = replace(options, transpose=False)  # smoothness does not depend on a swap
     chosen = min(left, key=lambda x: roughness(arranged(array, upright, x)))
+    if chosen.flat and options.shape is None:
+        check_square(name, array, chosen, upright)
     return chosen, [f"{name} could also be {x}: axis={x.axis} reads it so" for x in found if x != chosen]
+
+
+def check_square(name: str, array, square: Layout, options: MatOptions) -> None:
+    """Raise DataError if flat images are clearly smoother with other sides than with equal ones."""
+    few = np.moveaxis(array, square.axis, 0)[:FEW]
+    pixels = square.height * square.width
+    sides = [h for h in range(LEAST_SIDE, pixels // LEAST_SIDE + 1) if pixels % h == 0]
+    shapes = [(h, pixels // h) for h in sides if 1 / WIDEST_FLAT <= h * h / pixels <= WIDEST_FLAT]
+
+    def rough(shape: tuple[int, int]) -> float:
+        return roughness(arranged(few, options, Layout(0, len(few), *shape, True)))
+
+    best = min(shapes, key=rough)
+    if rough(best) < CLEARLY * rough((square.height, square.width)):
+        raise DataError(
+            f"has {described(name, array)}, which could be images of {square.height}×{square.width}, but are "
+            f"smoother as {best[0]}×{best[1]}; say shape={best}, or shape=(height, width) as you know it"
+        )
 
 
 def asked(options: MatOptions) -> str:
@@ -242,8 +297,9 @@ def arranged(array: np.ndarray, options: MatOptions, layout: Layout) -> np.ndarr
 def roughness(images: np.ndarray) -> float:
     """Mean squared difference of neighbouring pixels over the pixels' variance, of some images."""
     some = images[:: max(1, len(images) // 50)].astype(float)
-    down, across = np.diff(some, axis=1), np.diff(some, axis=2)
-    return float((np.mean(down**2) + np.mean(across**2)) / max(some.var(), 1e-12))
+    with np.errstate(all="ignore"):  # numbers too large for pixels are refused later
+        down, across = np.diff(some, axis=1), np.diff(some, axis=2)
+        return float((np.mean(down**2) + np.mean(across**2)) / max(some.var(), 1e-12))
 
 
 def looks_transposed(images) -> bool:

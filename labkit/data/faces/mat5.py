@@ -1,188 +1,257 @@
-"""MATLAB files of versions 4, 5, 6 and 7, read by SciPy after all sizes in them are checked.
+"""MATLAB files of versions 4, 5, 6 and 7, read by SciPy, one variable after another.
 
-SciPy allocates what headers promise, so that every header is checked first against the
-bytes that are there; compressed variables are unpacked here, up to a limit. The format:
-"MAT-File Format", The MathWorks, chapter 1.
+A file is a row of elements. Each is given to SciPy as a file of its own, so that one that it
+cannot read hides no other. A cell array or struct that SciPy gives up on is opened here, and its
+members are read in the same way; so a bad text in a struct does not hide the images beside it.
+The format: "MAT-File Format", The MathWorks, chapter 1.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import struct
+import warnings
 import zlib
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
+import scipy.io
+from scipy.io.matlab import MatlabFunction, MatlabObject, MatlabOpaque
 
 from labkit.data.errors import DataError
-from labkit.data.faces.matvalues import DEEPEST, LARGEST_MAT, Unread, array_bytes, check_size
+from labkit.data.faces.matvalues import DEEPEST, LARGEST_MAT, TOO_LARGE, Turns, Unread, check_size, text_of
 
 MATRIX, COMPRESSED = 14, 15  # types of data elements
-CELL, STRUCT, CHAR, SPARSE = 1, 2, 4, 5  # classes of arrays; 6 to 15 are numbers
-CLASSES = {3: "object", 5: "sparse matrix", 16: "function handle", 17: "object of a class"}
+CELL, STRUCT, CHAR = 1, 2, 4  # classes of arrays
 V4_SIZES = (8, 4, 4, 2, 2, 1)  # bytes of a number by the third digit of a header's type
+LEAST_READS = 1000
+WORKSPACE = "__function_workspace__"  # SciPy's name for what has none: data of MATLAB's own
+ITEM_SIZES = {"int8": 1, "uint8": 1, "logical": 1, "int16": 2, "uint16": 2, "single": 4}  # others: 8
+CODECS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 
 
-def read_old(path: Path, kind: str) -> dict[str, object]:
-    """Variables of a file of version "4" or "5". Raises DataError, without the file's name."""
-    import scipy.io  # takes a while, and most sets need it not
+class Stream(io.RawIOBase):
+    """A header and one element as a file, without a copy of the element."""
 
-    check_size("the file", path.stat().st_size, path.stat().st_size)
-    content = path.read_bytes()
-    unread = {}
-    if kind == "5":
-        content, unread = unpacked(content)
-    else:
-        check_v4(content)
-    names = [name for name, *_ in listed(scipy.io, content) if name not in unread]
-    try:
-        found = scipy.io.loadmat(io.BytesIO(content), variable_names=names, squeeze_me=False)
-    except Exception as error:  # SciPy raises whatever its parser trips over
-        raise DataError(f"is cut short or damaged: {type(error).__name__}: {error}") from error
-    return {name: plain(found[name]) for name in names if name in found} | unread
+    def __init__(self, header: bytes, element: memoryview):
+        self.parts, self.at = (memoryview(header), element), 0
+        self.end = len(header) + len(element)
+        self.reads_left = LEAST_READS + len(element)  # SciPy may go round in a damaged file for ever
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes, or those that are left."""
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise ValueError("it is read without end")
+        end = self.end if size < 0 else min(self.end, self.at + size)
+        first, second = self.parts
+        start, self.at = self.at, end
+        return bytes(first[start:end]) + bytes(second[max(0, start - len(first)) : max(0, end - len(first))])
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place."""
+        self.at = max(0, offset + (0, self.at, self.end)[whence])
+        return self.at
+
+    def tell(self) -> int:
+        """Where the next byte comes from."""
+        return self.at
 
 
-def listed(reader, content: bytes) -> list[tuple]:
-    """Name, shape and class of each variable."""
-    try:
-        return reader.whosmat(io.BytesIO(content))
-    except Exception as error:
-        raise DataError(f"is cut short or damaged: {type(error).__name__}: {error}") from error
+def read_old(content: memoryview, kind: str, turns: Turns) -> dict[str, object]:
+    """Variables of a file of version "4" or "5". Raises DataError, without its name, if it is cut short."""
+    header = b"" if kind == "4" else bytes(content[:128])
+    elements = v4_elements(content) if kind == "4" else v5_elements(content)
+    found = {}
+    for element in list(elements):
+        if broken := turns.broken():
+            found |= broken
+            continue
+        known = listed(header, element)
+        name = known[0] if known else f"variable {turns.number}"
+        turns.reading(name)
+        if name != WORKSPACE:
+            name, value = variable(header, element, name)
+            found[name] = value
+    return found
 
 
-def check_v4(content: bytes) -> None:
-    """Walk through a file of version 4. Raises DataError where a header promises what is not there."""
-    order = "<" if struct.unpack("<i", content[:4])[0] in range(1000) else ">"
+def v4_elements(content: memoryview) -> Iterator[memoryview]:
+    """The variables of a file of version 4. Raises DataError where one promises what is not there."""
+    order = "<" if struct.unpack_from("<i", content)[0] in range(1000) else ">"
     at = 0
     while at < len(content):
         if len(content) - at < 20:
             raise DataError(f"is cut short or damaged: {len(content) - at} bytes after the last variable")
         mopt, rows, columns, imaginary, length = struct.unpack_from(f"{order}5i", content, at)
-        digit = mopt // 10 % 10
-        if rows < 0 or columns < 0 or length < 1 or imaginary not in (0, 1) or digit not in range(6):
+        machine, digit = mopt // 1000, mopt // 10 % 10
+        sane = machine == (order == ">") and rows >= 0 and columns >= 0 and length >= 1
+        if not sane or imaginary not in (0, 1) or digit not in range(6):
             raise DataError(f"is damaged: byte {at} starts no variable of version 4")
-        size = array_bytes((rows, columns, 1 + imaginary), V4_SIZES[digit])
-        check_size("a variable", length + size, len(content) - at - 20)
-        at += 20 + length + size
+        end = at + 20 + length + rows * columns * (1 + imaginary) * V4_SIZES[digit]
+        check_end("a variable", end, len(content))
+        yield content[at:end]
+        at = end
 
 
-def unpacked(content: bytes) -> tuple[bytes, dict[str, Unread]]:
-    """The file with every variable unpacked and checked, and the variables that are not read."""
-    order = "<" if content[126:128] == b"IM" else ">"
-    parts, unread, at, budget = [content[:128]], {}, 128, LARGEST_MAT
-    while at < len(content):
-        kind, size = tag(content, at, order, len(content))
-        body = memoryview(content)[at + 8 : at + 8 + size]
-        element = inflated(body, budget) if kind == COMPRESSED else bytes(content[at : at + 8 + size])
-        budget -= len(element)
-        inner, length = tag(element, 0, order, len(element))
-        at += 8 + size
-        if kind == MATRIX:
-            at += -size % 8 if at + -size % 8 <= len(content) else 0
-        if inner != MATRIX:
-            raise DataError(f"is damaged: an element of type {inner} where a variable was expected")
-        name, array_class = check_matrix(element, 8, 8 + length, order, 0)
-        if array_class in CLASSES or not name:
-            unread |= {name: Unread(CLASSES.get(array_class, "no variable"))} if name else {}
-        else:
-            parts.append(element[: 8 + length] + bytes(-length % 8))
-    return b"".join(parts), unread
+def v5_elements(content: memoryview) -> Iterator[memoryview]:
+    """The elements of a file of version 5 to 7. Raises DataError where one promises what is not there."""
+    order, at = order_of(content), 128
+    while any(content[at : at + 8]):  # zeros after the end are no element
+        check_end("an element", at + 8, len(content))
+        kind, size = struct.unpack_from(f"{order}2I", content, at)
+        if kind not in (MATRIX, COMPRESSED):
+            raise DataError(f"is damaged: an element of type {kind} where a variable was expected")
+        end = at + 8 + size
+        check_end("an element", end, len(content))
+        yield content[at:end]
+        at = end + (-size % 8 if kind == MATRIX else 0)
 
 
-def tag(content, at: int, order: str, end: int) -> tuple[int, int]:
-    """Type and size of the element at `at`. Raises DataError if it does not fit before `end`."""
-    if end - at < 8:
-        raise DataError(f"is cut short: {end - at} bytes where an element of 8 or more was expected")
-    kind, size = struct.unpack_from(f"{order}2I", content, at)
-    check_size("an element", size, end - at - 8)
-    return kind, size
+def check_end(what: str, end: int, there: int) -> None:
+    """Raise DataError if something would end after the last byte."""
+    if end > there:
+        raise DataError(f"is cut short or damaged: {what} promises to end at byte {end:,} of {there:,}")
 
 
-def inflated(body, most: int) -> bytes:
-    """A compressed element unpacked. Raises DataError if it is damaged or larger than `most` bytes."""
-    unpack = zlib.decompressobj()
+def order_of(header) -> str:
+    """The byte order that a file's header tells, as `struct` writes it."""
+    return "<" if bytes(header[126:128]) == b"IM" else ">"
+
+
+def listed(header: bytes, element: memoryview) -> tuple[str, tuple[int, ...], str] | None:
+    """Name, shape and class of an element's variable; None for an object, or if it cannot be told."""
     try:
-        content = unpack.decompress(body, most + 1)
-    except zlib.error as error:
-        raise DataError(f"is cut short or damaged: {error}") from error
-    if len(content) > most:
-        raise DataError(f"is too large: unpacked it has more than the {LARGEST_MAT:,} bytes that are read")
-    if not unpack.eof:
-        raise DataError("is cut short: a compressed variable ends too early")
-    return content
+        ((name, shape, kind),) = scipy.io.whosmat(Stream(header, element), appendmat=False)
+    except Exception:  # SciPy raises whatever its parser trips over
+        return None
+    return name, shape, kind
 
 
-def small(content, at: int, order: str, end: int) -> tuple[int, int, int]:
-    """Start, size and end of the data of an element that may be of the packed, small kind."""
-    if end - at < 8:
-        raise DataError("is cut short or damaged: a variable ends too early")
-    word = struct.unpack_from(f"{order}I", content, at)[0]
-    if word >> 16:  # size and type share a word, and up to four bytes of data follow
-        check_size("a small element", word >> 16, 4)
-        return at + 4, word >> 16, at + 8
-    _, size = tag(content, at, order, end)
-    return at + 8, size, min(at + 8 + size + -size % 8, end)
+def variable(header: bytes, element: memoryview, name: str) -> tuple[str, object]:
+    """Name and value of an element."""
+    try:
+        return by_scipy(header, element, name)
+    except MemoryError:
+        return name, Unread(TOO_LARGE)
+    except DataError as error:
+        return name, Unread(str(error))
+    except Exception as error:
+        why = Unread(f"cut short or damaged: {type(error).__name__}: {error}")
+    value = opened_if_possible(header, element, 0)
+    return name, why if value is None else value
 
 
-def check_matrix(content, at: int, end: int, order: str, depth: int) -> tuple[str, int]:
-    """Check one variable, and what is inside it; return its name and class.
-
-    Raises DataError where dimensions promise more than the bytes from `at` to `end` can hold.
-    """
-    if depth > DEEPEST:
-        raise DataError(f"has cells or structs more than {DEEPEST} deep")
-    if at == end:  # an empty matrix in a cell may have no bytes at all
-        return "", 0
-    start, size, at = small(content, at, order, end)
-    if size != 8:
-        raise DataError("is damaged: a variable has no array flags")
-    array_class = struct.unpack_from(f"{order}I", content, start)[0] & 0xFF
-    start, size, at = small(content, at, order, end)
-    dims = struct.unpack_from(f"{order}{size // 4}i", content, start)
-    if array_class == 17:  # opaque: what follows is not made like a matrix
-        return bytes(content[start : start + size]).decode("latin-1").strip("\0") or "opaque", 17
-    start, size, at = small(content, at, order, end)
-    name = bytes(content[start : start + size]).decode("latin-1").strip("\0")
-    if any(n < 0 for n in dims) or len(dims) < 2:
-        raise DataError(f"is damaged: {name!r} has the dimensions {dims}")
-    if array_class in (CELL, STRUCT):
-        check_members(content, at, end, order, depth, (name, array_class, dims))
-    elif array_class not in CLASSES:
-        _, size, _ = small(content, at, order, end) if array_bytes(dims, 1) else (0, 0, 0)
-        check_size(f"{name!r} of {'×'.join(map(str, dims))}", array_bytes(dims, 1), size)
-    return name, array_class
+def by_scipy(header: bytes, element: memoryview, name: str) -> tuple[str, object]:
+    """Name and value of an element as SciPy reads it."""
+    if known := listed(header, element):
+        _, shape, kind = known
+        check_size(name, shape, ITEM_SIZES.get(kind, 8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        try:
+            found = scipy.io.loadmat(Stream(header, element), appendmat=False, mat_dtype=True)
+        except np.exceptions.ComplexWarning:  # else SciPy drops the imaginary part
+            return name, Unread("complex numbers")
+    ((key, value),) = [item for item in found.items() if not item[0].startswith("__")]
+    if isinstance(value, str):  # SciPy's way to say so
+        raise DataError(f"damaged: {value}")
+    if isinstance(value, MatlabOpaque):
+        key = value["s0"].item().decode("latin-1")
+    return key, plain(value)
 
 
-def check_members(content, at: int, end: int, order: str, depth: int, about: tuple) -> None:
-    """Check the members of a cell or struct array: each takes 8 bytes at the least."""
-    name, array_class, dims = about
-    members = array_bytes(dims, 1)
-    if array_class == STRUCT:
-        start, size, at = small(content, at, order, end)
-        width = struct.unpack_from(f"{order}i", content, start)[0] if size == 4 else 0
-        start, size, at = small(content, at, order, end)
-        if width < 1:
-            raise DataError(f"is damaged: the struct {name!r} has no field names")
-        check_size(f"the struct {name!r} of {'×'.join(map(str, dims))}", members, end)
-        members *= size // width
-    check_size(f"{name!r} of {'×'.join(map(str, dims))}", 8 * members, end - at)
-    for _ in range(members):
-        kind, size = tag(content, at, order, end)
-        if kind != MATRIX:
-            raise DataError(f"is damaged: {name!r} holds an element of type {kind}")
-        check_matrix(content, at + 8, at + 8 + size, order, depth + 1)
-        at = min(at + 8 + size + -size % 8, end)
+def opened_if_possible(header: bytes, element: memoryview, depth: int) -> object:
+    """`opened`, or None for what is too damaged for it."""
+    try:
+        return opened(header, element, depth)
+    except (DataError, struct.error, zlib.error, ValueError, LookupError, MemoryError):
+        return None
+
+
+def opened(header: bytes, element: memoryview, depth: int) -> object:
+    """A cell array or struct by its members, or a text, where SciPy gave up; None for anything else."""
+    order = order_of(header)
+    if struct.unpack_from(f"{order}I", element)[0] == COMPRESSED:
+        element = memoryview(zlib.decompressobj().decompress(element[8:], LARGEST_MAT))
+    parts = list(parts_of(element[8:], order))
+    array_class = struct.unpack_from(f"{order}I", parts[0][1])[0] & 0xFF
+    dims = struct.unpack(f"{order}{len(parts[1][1]) // 4}i", parts[1][1])
+    if array_class == CHAR:
+        return decoded(*parts[3][:2], dims, order)
+    if array_class not in (CELL, STRUCT):
+        return None
+    if depth >= DEEPEST:
+        raise DataError(f"cells or structs more than {DEEPEST} deep")
+    if array_class == CELL:
+        return [member(header, part, depth) for *_, part in parts[3:]]
+    width = struct.unpack(f"{order}i", parts[3][1])[0]
+    packed = bytes(parts[4][1])
+    names = [packed[i : i + width].split(b"\0")[0].decode("latin-1") for i in range(0, len(packed), width)]
+    values = [member(header, part, depth) for *_, part in parts[5:]]
+    fields = {name: values[i :: len(names)] for i, name in enumerate(names)}
+    return {name: items[0] for name, items in fields.items()} if math.prod(dims) == 1 else fields
+
+
+def parts_of(body: memoryview, order: str) -> Iterator[tuple[int, memoryview, memoryview]]:
+    """Type, data and whole of each element inside a matrix. Raises DataError if one does not fit."""
+    at = 0
+    while at < len(body):
+        (word,) = struct.unpack_from(f"{order}I", body, at)
+        if word >> 16:  # size and type share a word, and up to four bytes of data follow
+            kind, size, start = word & 0xFFFF, word >> 16, at + 4
+            end = at + 8
+        else:
+            kind, size = struct.unpack_from(f"{order}2I", body, at)
+            start = at + 8
+            end = min(start + size + -size % 8, len(body))
+        check_end("a member", start + size, len(body))
+        yield kind, body[start : start + size], body[at:end]
+        at = end
+
+
+def member(header: bytes, element: memoryview, depth: int) -> object:
+    """The value of a member of a cell array or struct; what cannot be read is `Unread`."""
+    order = order_of(header)
+    if len(element) <= 8:
+        return np.zeros(0)
+    flags, dims, _, *rest = (bytes(part) for *_, part in parts_of(element[8:], order))
+    name = struct.pack(f"{order}I4s", 1 << 16 | 1, b"m")  # else SciPy takes it for MATLAB's workspace
+    body = flags + dims + name + b"".join(rest)
+    named = memoryview(struct.pack(f"{order}2I", MATRIX, len(body)) + body)
+    try:
+        return by_scipy(header, named, "m")[1]
+    except Exception as error:
+        value = opened_if_possible(header, named, depth + 1)
+        return Unread(f"damaged: {type(error).__name__}") if value is None else value
+
+
+def decoded(kind: int, data: memoryview, dims: tuple[int, ...], order: str) -> object:
+    """A char array of any encoding that MATLAB uses. Raises ValueError for bytes that are none."""
+    codec = CODECS[kind] + ("-le" if order == "<" else "-be") * (kind in (4, 17, 18))
+    units = np.frombuffer(bytes(data).decode(codec).encode("utf-16-le"), "<u2")
+    return text_of(units.reshape(dims, order="F"))
 
 
 def plain(value) -> object:
     """What SciPy made of a variable, as `labkit.data.faces.matfile` describes it."""
+    if isinstance(value, MatlabOpaque):
+        return Unread.of_class(value["s2"].item().decode("latin-1"))
+    if isinstance(value, MatlabObject):
+        return Unread.of_class(value.classname)
+    if isinstance(value, MatlabFunction):
+        return Unread.of_class("function handle")
     if not isinstance(value, np.ndarray):
-        return Unread(type(value).__name__)
+        return Unread.of_class("sparse matrix" if hasattr(value, "tocsc") else type(value).__name__)
     if value.dtype.names:
         fields = {name: [plain(item) for item in value[name].ravel("F")] for name in value.dtype.names}
         return {name: items[0] for name, items in fields.items()} if value.size == 1 else fields
     if value.dtype == object:
         return [plain(item) for item in value.ravel("F")]
     if value.dtype.kind == "U":
-        return "".join(value.ravel()) if value.size == 1 else list(map(str.rstrip, value.ravel()))
+        if any("\ufffd" in row for row in value.ravel()):  # SciPy's sign for bytes that it could not decode
+            raise ValueError("text in an encoding of one byte a character")
+        return "".join(value.ravel()) if value.size <= 1 else list(map(str.rstrip, value.ravel()))
     return value if value.dtype.kind in "buif" else Unread("complex numbers")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from labkit.data.errors import DataError
-from labkit.data.faces.mat5 import read_old
+from labkit.data.faces.matvalues import Turns, Unread, check_size
 from labkit.data.idx import describe_start
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -25,23 +25,40 @@ OTHERS = {
 }  # fmt: skip
 
 
-def read_mat(path: Path) -> dict[str, object]:
-    """Variables of a .mat file by name.
+def read_mat(path: Path, turns: Turns | None = None) -> dict[str, object]:
+    """Variables of a .mat file by name; one that cannot be read is `Unread`.
+
+    A foreign file may crash the libraries that read it: `apart` calls this in a process of its own.
 
     Raises:
-        DataError: no MATLAB file, one cut short, or one that promises more than it holds or
-            than `matvalues.LARGEST_MAT` bytes. The message names the file.
+        DataError: no MATLAB file, one cut short, or one without a variable that can be read.
+            The message names the file.
         OSError: it cannot be opened.
     """
+    turns = turns or Turns()
     kind = kind_of(path)
     try:
         if kind == "7.3":
             from labkit.data.faces.mat73 import read_hdf5  # h5py takes a while, and most files need it not
 
-            return read_hdf5(path)
-        return read_old(path, kind)
+            found = read_hdf5(path, turns)
+        else:
+            from labkit.data.faces.mat5 import read_old  # so does SciPy
+
+            check_size("the file", (path.stat().st_size,), 1)
+            found = read_old(memoryview(np.memmap(path, np.uint8, "r")), kind, turns)
     except DataError as error:
         raise DataError(f"{path.name} {error}") from error
+    bad = [f"{name}: {value.what}" for name, value in found.items() if is_bad(value)]
+    if bad and len(bad) == len(found):
+        what = "damaged" if any("damaged" in reason for reason in bad) else "too large"
+        raise DataError(f"{path.name} is {what}: {'; '.join(bad)}")
+    return found
+
+
+def is_bad(value: object) -> bool:
+    """Whether a variable was not read because of damage or its size, and not for what it is."""
+    return isinstance(value, Unread) and ("damaged" in value.what or "too large" in value.what)
 
 
 def kind_of(path: Path) -> str:
@@ -59,7 +76,8 @@ def kind_of(path: Path) -> str:
         raise DataError(f"{path.name} is cut short: a header of MATLAB 7.3 with nothing after it")
     if other is None and starts_as_v4(start):
         return "4"
-    what = other or describe_start(path).replace("wrong start", "its first bytes are of none of its versions")
+    unknown = "its first bytes are of none of its versions"
+    what = other or describe_start(start).replace("wrong start", unknown)
     raise DataError(f"{path.name} is no MATLAB file ({what}); save('faces.mat', …) in MATLAB makes one")
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from labkit.data import download, places
 from labkit.data.errors import DataError
 from labkit.data.faces import olivetti
+from labkit.data.faces.apart import read_apart
 from labkit.data.faces.layouts import MatOptions
 from labkit.data.faces.reader import Faces, read_faces
 from labkit.data.found import FileCheck, Found, Part
-from labkit.data.places import set_aside
 from labkit.parameters import did_you_mean
+from labkit.project import is_file, is_there, set_aside
 
 NAME, RENDERED = "faces", "rendered_faces"
 SYNTHETIC = (
@@ -47,12 +48,13 @@ def find(name: str = NAME, *, only_look: bool = False, **options) -> Found:
         if options:
             raise TypeError(f"load({RENDERED!r}) takes no {next(iter(options))!r}: these files are known")
         return bundled([], name)
-    problems = places.missing_root()
+    problems = places.own_problems()
     met: list[tuple[str, Faces]] = []  # the Olivetti faces, where they were met
     for label, folder in own_folders():
         own = look_in(label, folder, wanted, problems, met, keep_bad=only_look)
         if own:
             return own_found(*own, problems)
+    problems += misplaced()
     if wanted.file:
         raise DataError(f"there is no {wanted.file} in {' or '.join(label for label, _ in own_folders())}")
     if options:
@@ -83,25 +85,61 @@ def own_folders() -> list[tuple[str, Path]]:
     """Label and folder of the places for files of one's own."""
     return [
         (f"{label}/{NAME}" if label.startswith("$") else label, root / NAME)
-        for label, root in places.own_and_cache()
+        for label, root in places.own_and_caches()
     ]
 
 
 def mat_files(folder: Path) -> list[Path]:
-    """The .mat files in a folder, by name. Raises DataError if it cannot be opened."""
+    """The .mat files of a folder, or else of the folders in it, known by name or content.
+
+    What macOS leaves beside a file (._ck.mat) is none.
+
+    Raises DataError if the folder cannot be opened.
+    """
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() == ".mat" and path.is_file()]
-    except FileNotFoundError:
+        files = [path for path in places.files_below(folder, 1) if places.is_mat_file(path)]
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}") from error
-    return sorted(found)
+    return [path for path in files if path.parent == folder] or files
+
+
+def misplaced() -> list[str]:
+    """A warning of .mat files that lie in `$LABKIT_DATA` itself, where none are looked for."""
+    own = places.own_root()
+    try:
+        names = [path.name for path in places.files_below(own, 0) if places.is_mat_file(path)] if own else []
+    except (OSError, ValueError):
+        return []
+    there = (
+        f"{', '.join(names[:5])} in $LABKIT_DATA is not used; .mat files are looked for in its folder {NAME}/"
+    )
+    return [there] if names else []
+
+
+def no_files(folder: Path) -> list[str]:
+    """What is named like a .mat file in a folder and is no file: a link to nothing, a folder, a device."""
+    try:
+        entries = [path for path in places.entries_of(folder, strict=True) if path.suffix.lower() == ".mat"]
+    except OSError:
+        return []
+    odd = [path for path in entries if not is_file(path) and not (places.is_folder(path) and mat_files(path))]
+    return [f"{path.name} is {what_it_is(path)}; a .mat file was expected" for path in odd]
+
+
+def what_it_is(path: Path) -> str:
+    """A thing that is no file, in words."""
+    if path.is_symlink() and not is_there(path):
+        return "a link that leads to no file"
+    return "a folder" if places.is_folder(path) else "no regular file"
 
 
 def look_in(label, folder, wanted: MatOptions, problems, met, *, keep_bad) -> tuple[str, Path, Faces] | None:
     """A user's own file in the folder, or None; Olivetti's, met on the way, goes into `met`.
 
-    Raises DataError when the user's file cannot be read or when there are two.
+    Raises DataError when the user's file cannot be read, when there are two, or when what has
+    its name is no file.
     """
     try:
         paths = mat_files(folder)
@@ -110,29 +148,51 @@ def look_in(label, folder, wanted: MatOptions, problems, met, *, keep_bad) -> tu
         return None
     own = []
     for path in paths:
-        if path.name == olivetti.FILE and wanted.file is None:
-            if faces := true_olivetti(label, path, problems, keep_bad=keep_bad):
-                met.append((label, faces))
-        elif wanted.file in (None, path.name):
-            faces = read_own(label, path, wanted)
-            if faces.digest == olivetti.DIGEST:
-                met.append((label, faces))
-            else:
-                own.append((label, path, faces))
+        if wanted.file not in (None, path.name):
+            continue
+        faces = read_known(path) if wanted.file is None else None
+        faces = faces or read_own(label, path, wanted, problems, keep_bad=keep_bad)
+        if faces and faces.digest == olivetti.DIGEST:
+            met.append((label, faces))
+        elif faces:
+            own.append((label, path, faces))
     if len(own) > 1:
         names = ", ".join(path.name for _, path, _ in own)
         raise DataError(f"{label} has several files of faces: {names}; say file={own[0][1].name!r}")
+    odd = [f"{label}: {problem}" for problem in no_files(folder)]
+    if odd and not own:
+        raise DataError("; ".join(odd))
+    problems += odd
     return own[0] if own else None
 
 
-def read_own(label: str, path: Path, wanted: MatOptions) -> Faces:
-    """A user's file. Raises DataError, which says where it lies and what to do."""
+def read_known(path: Path) -> Faces | None:
+    """The faces of a file that is known by the digest of its bytes, and so needs no care; else None."""
     try:
-        return read_faces(path, wanted)
+        return olivetti.read_true(path)
+    except OSError:
+        return None
+
+
+def read_own(label, path: Path, wanted: MatOptions, problems: list[str], *, keep_bad: bool) -> Faces | None:
+    """A user's file, or None for a bad copy of the Olivetti faces, which is set aside.
+
+    Raises DataError, which says where the file lies and what to do.
+    """
+    try:
+        faces = read_apart(path, wanted)
+        problem = f"{path.name} has images with a wrong SHA-256"
     except DataError as error:
-        raise DataError(f"{label}: {error}") from error
+        faces, problem = None, str(error)
     except OSError as error:
         raise DataError(f"{label}: {path.name} cannot be read: {error.strerror}") from error
+    ours = path.name == olivetti.FILE and wanted.file is None
+    if ours and (faces is None or (label != "$LABKIT_DATA/faces" and faces.digest != olivetti.DIGEST)):
+        problems.append(f"{label}: {problem}{'' if keep_bad else set_aside(path)}")
+        return None
+    if faces is None:
+        raise DataError(f"{label}: {problem}")
+    return faces
 
 
 def true_olivetti(label: str, path: Path, problems: list[str], *, keep_bad: bool) -> Faces | None:
@@ -150,7 +210,7 @@ def true_olivetti(label: str, path: Path, problems: list[str], *, keep_bad: bool
 def elsewhere(problems: list[str]) -> list[tuple[str, Faces]]:
     """The Olivetti faces among other libraries' files; these are never renamed."""
     for label, path in olivetti.library_files():
-        if path.is_file() and (faces := true_olivetti(label, path, problems, keep_bad=True)):
+        if is_file(path) and (faces := true_olivetti(label, path, problems, keep_bad=True)):
             return [(label, faces)]
     return []
 
@@ -162,8 +222,8 @@ def downloaded(problems: list[str]) -> list[tuple[str, Faces]]:
     except DataError as error:
         problems.append(str(error))
         return []
-    label = f"download from {host}" if host else "data/cache"
-    faces = true_olivetti(label, places.CACHE / NAME / olivetti.FILE, problems, keep_bad=False)
+    label = f"download from {host}" if host else places.download_cache()[0]
+    faces = true_olivetti(label, places.download_cache()[1] / NAME / olivetti.FILE, problems, keep_bad=False)
     return [(label, faces)] if faces else []
 
 
@@ -175,7 +235,8 @@ def own_found(label: str, path: Path, faces: Faces, problems: list[str]) -> Foun
         "(labkit run --no-faces makes a page without them)"
     )  # fmt: skip
     source = f"{label}, {path.name}"
-    return split(faces, source, "" if rendered else "licensed", [remark, *faces.remarks], problems)
+    people = "" if rendered else "licensed"
+    return split(faces, source, people, [remark, *faces.remarks], [*problems, *faces.unused])
 
 
 def olivetti_found(label: str, faces: Faces, problems: list[str]) -> Found:
@@ -246,11 +307,12 @@ def held_out(n: int, subjects: np.ndarray | None) -> tuple[np.ndarray, str]:
 def fetch(name: str = NAME, progress=None, *, failures: download.Failures) -> str:
     """Bring the Olivetti faces into data/cache unless they are there; say what was done."""
     problems: list[str] = []
-    path = places.CACHE / NAME / olivetti.FILE
-    if path.is_file() and true_olivetti("data/cache", path, problems, keep_bad=False):
-        return f"{NAME}: Olivetti already in data/cache"
+    label, cache = places.download_cache()
+    path = cache / NAME / olivetti.FILE
+    if is_file(path) and true_olivetti(label, path, problems, keep_bad=False):
+        return f"{NAME}: Olivetti already in {label}"
     host = download.fetch(olivetti.download_spec(NAME), progress, failures=failures)
-    done = f"downloaded from {host}, digest right" if host else "already in data/cache"
+    done = f"downloaded from {host} into {label}, digest right" if host else f"already in {label}"
     return "; ".join([f"{NAME}: Olivetti {done}", *problems])
 
 
@@ -270,7 +332,7 @@ def check(label: str, path: Path) -> FileCheck:
     try:
         if path.name in (olivetti.FILE, olivetti.PACKED):
             return FileCheck(NAME, label, path.name, olivetti.problem_of(path)[0])
-        faces = read_faces(path)
+        faces = read_faces(path) if label == "data/mini" else read_known(path) or read_apart(path)
     except DataError as error:
         return FileCheck(NAME, label, path.name, str(error))
     except OSError as error:
