@@ -14,7 +14,7 @@ import numpy as np
 
 from labkit.parameters import did_you_mean
 
-CENTRE, RADIUS, DEVIATION, MODES = 0.5, 0.35, 0.01, 8  # of the ring of Gaussians
+CENTRE, RADIUS, DEVIATION, MODES = 0.5, 0.35, 0.02, 8  # of the ring of Gaussians
 NEAR = 4.0  # deviations from a mode within which a point belongs to it
 FEW = 0.01  # a mode with a smaller share of the points counts as missing
 
@@ -26,6 +26,7 @@ def sigmoid(x):
 
 # Name of a GAN's loss → minus the slopes in D(θ) of the discriminator's and the generator's.
 DIRAC_PULLS = {
+    "minimax": (lambda d: -sigmoid(d), sigmoid),
     "non_saturating": (lambda d: -sigmoid(d), lambda d: sigmoid(-d)),
     "wasserstein": (lambda d: -np.ones_like(d), lambda d: np.ones_like(d)),
 }
@@ -37,7 +38,7 @@ def dirac_field(theta, psi, *, loss="non_saturating", r1=0.0):
     Args:
         theta: where the fakes are; a number or an array.
         psi: slope of the discriminator, of the same shape.
-        loss: "non_saturating" or "wasserstein".
+        loss: "minimax", "non_saturating" or "wasserstein".
         r1: weight γ of the penalty γ/2 ψ², the squared slope of D at the real data.
 
     Returns:
