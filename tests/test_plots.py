@@ -30,6 +30,10 @@ def figures():
     yield plots.paired_history({"GAN": [gan, gan], "LSGAN": [gan]}, *keys, ylabel="loss", level=(1, "even"))
     yield plots.distances({"GAN": [10.0, 12, 20], "DCGAN": [2.0]}, 0.1, 200, xlabel="FCD")
     yield plots.tensor_path({"latent": (100,), "base": (7, 7, 256), "pixels": (28, 28, 1)})
+    circle = np.stack([np.cos(rng.random(9)), np.sin(rng.random(9))], axis=1)
+    yield plots.vector_fields({"turn": (lambda x, y: (-y, x), circle)}, reach=2, labels=("θ", "ψ"))
+    points = rng.random((20, 2))
+    yield plots.point_panels({"GAN": {"0": points, "1": points**2}}, points)
     yield plots.class_shares({"test images": [0.3, 0.7], "GAN": [0.9, 0.1]}, ("T-shirt", "bag"))
 
 

@@ -47,6 +47,7 @@ from labkit.metrics.seeds import (
     code_spreads,
     elbo_spreads,
     gap_spreads,
+    sample_spreads,
     spread_table,
     standard_errors_apart,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "principal_components",
     "reference_sets",
     "roughness",
+    "sample_spreads",
     "sampled_kl",
     "sharpness",
     "slant",

@@ -9,9 +9,10 @@ from labkit.models.cvae import CVAE, dense_cvae
 from labkit.models.dense import dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
 from labkit.models.dense_weights import dense_layers
-from labkit.models.gan import GAN, gradient_penalty
+from labkit.models.gan import GAN, gradient_penalty, squared_slope
 from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
 from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
+from labkit.models.spectral import SpectralNormalization
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Autoencoder",
     "AveragedGenerator",
     "Sampling",
+    "SpectralNormalization",
     "arithmetic_table",
     "conv_decoder",
     "conv_discriminator",
@@ -42,6 +44,7 @@ __all__ = [
     "pooled_discriminator",
     "pooled_encoder",
     "reparameterize",
+    "squared_slope",
     "transposed_size",
     "upsampling_decoder",
 ]

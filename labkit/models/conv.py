@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from labkit.models.initializers import gan_initializers
-from labkit.models.parts import activate, activation, check_sizes, indexed, normalised, seed_spectral
+from labkit.models.parts import activate, activation, check_sizes, indexed, normalised
 
 
 def conv_generator(
@@ -127,7 +127,7 @@ def conv_discriminator(
     x = h = keras.Input(image_shape, name="x")  # 28×28×1
     for i, count in enumerate(filters, start=1):
         layer = conv(count, kernel_initializer=kernel(), name=f"conv_{i}")
-        h = normalised(layer, spectral)(h)  # 14×14×64, then 7×7×128
+        h = normalised(layer, spectral, seed)(h)  # 14×14×64, then 7×7×128
         h = activation(slope, f"conv_{i}_act")(h)
         if pool > 1:
             h = layers.MaxPooling2D(pool, name=f"pool_{i}")(h)
@@ -136,8 +136,8 @@ def conv_discriminator(
     h = layers.Flatten(name="flatten")(h)  # 6,272
     for i, units in enumerate(dense, start=1):
         layer = layers.Dense(units, kernel_initializer=kernel(), name=f"dense_{i}")
-        h = normalised(layer, spectral)(h)
+        h = normalised(layer, spectral, seed)(h)
         h = activation(slope, f"dense_{i}_act")(h)
     layer = layers.Dense(1, kernel_initializer=linear(), name="logit")
-    logit = normalised(layer, spectral)(h)  # 1
-    return seed_spectral(keras.Model(x, logit, name="discriminator"), seed)
+    logit = normalised(layer, spectral, seed)(h)  # 1
+    return keras.Model(x, logit, name="discriminator")

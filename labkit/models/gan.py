@@ -17,6 +17,7 @@ from labkit.images import check_images
 from labkit.losses import GAN_LOSSES, LOGIT_LOSSES, sum_per_image
 from labkit.models.arrays import batched
 from labkit.models.averaging import AveragedGenerator
+from labkit.models.spectral import SpectralNormalization
 from labkit.parameters import did_you_mean
 
 
@@ -35,6 +36,7 @@ class GAN(keras.Model):
             decoder does.
         label_smoothing: s in [0, 1): the target of real images is 1 − s.
         gradient_penalty: weight λ of `gradient_penalty` in the discriminator's loss.
+        r1: weight γ of R1: γ/2 times `squared_slope` at real images, in the same loss.
         update: "alternating": the discriminator's step, then the generator's against the new
             discriminator, each with fresh fakes; "simultaneous": both from one pass and the same
             fakes, as in TensorFlow's DCGAN tutorial, which is less work.
@@ -55,15 +57,15 @@ class GAN(keras.Model):
 
     def __init__(
         self, generator, discriminator, *, loss="non_saturating", output="tanh", label_smoothing=0.0,
-        gradient_penalty=0.0, update="alternating", d_steps=1, ema_decay=0.0, seed=0, **kwargs,
+        gradient_penalty=0.0, r1=0.0, update="alternating", d_steps=1, ema_decay=0.0, seed=0, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         check_networks(generator, discriminator)
-        check_settings(loss, output, label_smoothing, gradient_penalty, ema_decay)
+        check_settings(loss, output, label_smoothing, gradient_penalty, r1, ema_decay)
         check_update(update, d_steps)
         self.generator, self.discriminator = generator, discriminator
         self.loss_name, self.output_kind, self.label_smoothing = loss, output, label_smoothing
-        self.penalty_weight, self.ema_decay = gradient_penalty, ema_decay
+        self.penalty_weight, self.r1, self.ema_decay = gradient_penalty, r1, ema_decay
         self.update_kind, self.d_steps = update, d_steps
         self.latent_dim = generator.input_shape[1]
         self.ema_generator = AveragedGenerator(generator, ema_decay) if ema_decay else None
@@ -95,6 +97,7 @@ class GAN(keras.Model):
             "output": self.output_kind,
             "label_smoothing": self.label_smoothing,
             "gradient_penalty": self.penalty_weight,
+            "r1": self.r1,
             "update": self.update_kind,
             "d_steps": self.d_steps,
             "ema_decay": self.ema_decay,
@@ -132,7 +135,7 @@ class GAN(keras.Model):
         The discriminator judges as it does in its own step; what that changes in it
         (statistics of batch normalisation, spectral norms) is put back.
         """
-        passed_through = changed_by_a_pass(self.discriminator)
+        passed_through = self.discriminator.non_trainable_weights
         before = [ops.copy(weight) for weight in passed_through]
         with tf.GradientTape() as tape:
             loss = self.generator_loss(n, training=True)
@@ -186,6 +189,9 @@ class GAN(keras.Model):
             loss += self.penalty_weight * ops.mean(
                 gradient_penalty(lambda x: self.discriminator(x, training=training), x_real, x_fake, epsilon)
             )
+        if self.r1:
+            slopes = squared_slope(lambda x: self.discriminator(x, training=training), x_real)
+            loss += 0.5 * self.r1 * ops.mean(slopes)
         if self.loss_name in LOGIT_LOSSES:
             real, fake = ops.sigmoid(real), ops.sigmoid(fake)
         for name, value in (("d_loss", loss), ("d_real", real), ("d_fake", fake)):
@@ -254,18 +260,10 @@ def to_signed(x):
 
 def one_by_one(network):
     """Whether the network surely treats each image on its own, whatever the rest of a batch is."""
-    keras_own = all(type(layer).__module__.startswith("keras.") for layer in network.layers)
+    known = ("keras.", SpectralNormalization.__module__)
+    keras_own = all(type(layer).__module__.startswith(known) for layer in network.layers)
     nested = any(isinstance(layer, keras.Model | keras.layers.BatchNormalization) for layer in network.layers)
     return keras_own and not nested
-
-
-def changed_by_a_pass(network):
-    """The weights that a forward pass in training mode changes, such as batch statistics.
-
-    Spectral normalisation assigns kernels too; where it is used, all weights count.
-    """
-    spectral = any(isinstance(layer, keras.layers.SpectralNormalization) for layer in network.layers)
-    return network.weights if spectral else network.non_trainable_weights
 
 
 def gradient_penalty(discriminator, x_real, x_fake, epsilon):
@@ -280,12 +278,23 @@ def gradient_penalty(discriminator, x_real, x_fake, epsilon):
     """
     epsilon = ops.reshape(epsilon, (-1,) + (1,) * (len(x_real.shape) - 1))
     x = epsilon * x_real + (1.0 - epsilon) * x_fake
+    # The root of exactly 0 has no gradient, and one NaN would end the run.
+    return ops.square(ops.sqrt(squared_slope(discriminator, x) + 1e-12) - 1.0)
+
+
+def squared_slope(discriminator, x):
+    """‖∇D(x)‖² per image, shape (batch,); at real images it is what R1 keeps small.
+
+    Args:
+        discriminator: function of images (batch, *image) → scores (batch, 1).
+        x: images, shape (batch, *image).
+
+    Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?", ICML 2018.
+    """
     with tf.GradientTape() as tape:
         tape.watch(x)
         scores = discriminator(x)
-    slopes = tape.gradient(scores, x)
-    # The root of exactly 0 has no gradient, and one NaN would end the run.
-    return ops.square(ops.sqrt(sum_per_image(ops.square(slopes)) + 1e-12) - 1.0)
+    return sum_per_image(ops.square(tape.gradient(scores, x)))
 
 
 def check_networks(generator, discriminator):
@@ -301,7 +310,7 @@ def check_networks(generator, discriminator):
         raise ValueError("the discriminator ends in a sigmoid; the losses take logits, so leave it out")
 
 
-def check_settings(loss, output, label_smoothing, gradient_penalty, ema_decay):
+def check_settings(loss, output, label_smoothing, gradient_penalty, r1, ema_decay):
     """Raise ValueError for the first setting that does not exist or is out of its range."""
     if loss not in GAN_LOSSES:
         raise ValueError(f"no GAN loss {loss!r}{did_you_mean(str(loss), GAN_LOSSES)}")
@@ -314,8 +323,9 @@ def check_settings(loss, output, label_smoothing, gradient_penalty, ema_decay):
         raise ValueError(
             f"label_smoothing is {label_smoothing}, but the loss {loss!r} has no target to smooth"
         )
-    if not gradient_penalty >= 0:
-        raise ValueError(f"gradient_penalty is {gradient_penalty}; its weight must be at least 0")
+    for name, value in (("gradient_penalty", gradient_penalty), ("r1", r1)):
+        if not value >= 0:
+            raise ValueError(f"{name} is {value}; its weight must be at least 0")
 
 
 def check_update(update, d_steps):

@@ -12,6 +12,7 @@ from labkit.plots.samples import class_shares, distances
 from labkit.plots.shapes import tensor_path
 from labkit.plots.style import LINES, LabFigure
 from labkit.plots.sweeps import spread_lines
+from labkit.plots.toys import point_panels, vector_fields
 
 __all__ = [
     "LINES",
@@ -27,9 +28,11 @@ __all__ = [
     "lines",
     "manifold",
     "paired_history",
+    "point_panels",
     "posteriors",
     "scaled_planes",
     "spread_lines",
     "tensor_path",
     "tile",
+    "vector_fields",
 ]
