@@ -47,6 +47,7 @@ class VAE(EncoderDecoder):
             by a callback too: compiled steps read its value (`kl_weight`).
         nll: reconstruction loss per image of (x, logits), shape (batch,), in nats.
         seed: seed of the sampling noise.
+        kwargs: `pixels` of `EncoderDecoder`, and what Keras's models take.
 
     The history holds `loss` (= reconstruction + β · KL), `reconstruction_loss`, `kl_loss`
     and their `val_` twins, all in nats an image.
