@@ -63,6 +63,10 @@ class Autoencoder(EncoderDecoder):
         """What a training step depends on beside layers and variables."""
         return {"nll": self.nll}
 
+    def draw_codes(self, x, seed=0):
+        """The codes (batch, D) of images on which the decoder is trained; here no noise is drawn."""
+        return self.encode(x)
+
     def reconstruct(self, x):
         """Reconstructions of images, pixels in [0, 1]."""
         return self.decode(self.encode(x))
