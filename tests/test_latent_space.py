@@ -115,7 +115,9 @@ def test_a_cloud_of_draws_from_the_prior_lies_on_its_shell_around_0():
     cloud = metrics.code_cloud(z)
     assert cloud["length"] == pytest.approx(np.sqrt(128), rel=0.01)
     assert cloud["spread_of_length"] == pytest.approx(np.sqrt(0.5), rel=0.05)
-    assert cloud["centre_from_0"] < 0.2 and 0.8 < cloud["least_variance"] < 1 < cloud["largest_variance"] < 1.2
+    assert (
+        cloud["centre_from_0"] < 0.2 and 0.8 < cloud["least_variance"] < 1 < cloud["largest_variance"] < 1.2
+    )
 
 
 def test_a_cloud_has_the_centre_and_the_widths_that_it_was_made_with():

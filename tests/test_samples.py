@@ -232,3 +232,13 @@ def test_the_share_of_items_that_keep_their_class_from_round_to_round():
     assert metrics.classes_kept([[1, 2]]) == []
     with pytest.raises(ValueError, match="same shape"):
         metrics.classes_kept([[1, 2], [1, 2, 3]])
+
+
+def test_fidelity_is_what_judging_samples_gives_for_the_same_images(references):
+    images = references.x_train[:250]
+    found = metrics.fidelity(images, references)
+    judged = metrics.judge_samples(images, references)
+    assert found["fcd"] == metrics.fcd(images, references) == pytest.approx(judged.fcd.value)
+    assert (found["precision"], found["recall"]) == (judged.prdc.precision, judged.prdc.recall)
+    with pytest.raises(ValueError, match="images holds 249 images; n = 250"):
+        metrics.fcd(images[:249], references)
