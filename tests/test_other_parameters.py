@@ -9,7 +9,7 @@ import pytest
 
 from labkit.config import labs
 
-OTHERS = {"latent_dim": 8, "beta": 4.0, "batch_size": 32}
+OTHERS = {"latent_dim": 16, "beta": 4.0, "batch_size": 32}
 
 
 @pytest.mark.timeout(600)
