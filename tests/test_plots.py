@@ -254,3 +254,10 @@ def test_lines_over_whole_numbers_have_ticks_at_whole_numbers_only():
     ticks = axes.get_xticks()
     assert len(ticks) >= 3
     assert all(float(tick).is_integer() for tick in ticks)
+
+
+def test_rate_distortion_says_which_model_has_the_least_sum():
+    fig = plots.rate_distortion([[9.0, 3.0], [10.0, 4.0]], [[4.0, 20.0], [5.0, 21.0]], ["β = 1", "β = 4"])
+    assert "β = 4: 3.5 and 20.5; β = 1: 9.5 and 4.5" in fig.alt and "14, is that of β = 1" in fig.alt
+    with pytest.raises(ValueError, match="a label a model"):
+        plots.rate_distortion([[9.0, 3.0]], [[4.0, 20.0]], ["β = 1"])

@@ -234,17 +234,11 @@ def test_the_share_of_items_that_keep_their_class_from_round_to_round():
         metrics.classes_kept([[1, 2], [1, 2, 3]])
 
 
-def test_spreads_over_seeds_are_what_judging_each_set_gives(references, rng):
-    sets = [rng.permutation(references.x_train)[:250] for _ in range(2)]
-    spreads = metrics.sample_spreads(sets, references)
-    judged = [metrics.judge_samples(x, references) for x in sets]
-    assert_allclose(spreads["fcd"]["seeds"], [j.fcd.value for j in judged], rtol=1e-6)
-    for name in ("precision", "recall"):
-        assert_allclose(spreads[name]["seeds"], [getattr(j.prdc, name) for j in judged])
-    assert spreads["classes"]["seeds"] == [j.classes.covered for j in judged]
-    assert_allclose(spreads["grey_ink"]["seeds"], [metrics.grey_share(x) for x in sets])
-
-
-def test_spreads_need_as_many_samples_as_the_references(references):
-    with pytest.raises(ValueError, match="250 were expected"):
-        metrics.sample_spreads([references.x_train[:249]], references)
+def test_fidelity_is_what_judging_samples_gives_for_the_same_images(references):
+    images = references.x_train[:250]
+    found = metrics.fidelity(images, references)
+    judged = metrics.judge_samples(images, references)
+    assert found["fcd"] == metrics.fcd(images, references) == pytest.approx(judged.fcd.value)
+    assert (found["precision"], found["recall"]) == (judged.prdc.precision, judged.prdc.recall)
+    with pytest.raises(ValueError, match="images holds 249 images; n = 250"):
+        metrics.fcd(images[:249], references)

@@ -19,7 +19,7 @@ from labkit.metrics.exact import (
     log_joint,
     posterior,
 )
-from labkit.metrics.latent_space import Roughness, linear_probe, neighbour_probe, roughness, slant
+from labkit.metrics.latent_space import Roughness, code_cloud, linear_probe, neighbour_probe, roughness, slant
 from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
 from labkit.metrics.reconstruction import (
@@ -36,6 +36,8 @@ from labkit.metrics.samples import (
     References,
     SampleQuality,
     Scale,
+    fcd,
+    fidelity,
     frechet_distance,
     judge_samples,
     kernel_distance,
@@ -47,7 +49,7 @@ from labkit.metrics.seeds import (
     code_spreads,
     elbo_spreads,
     gap_spreads,
-    sample_spreads,
+    over_seeds,
     spread_table,
     standard_errors_apart,
 )
@@ -78,11 +80,14 @@ __all__ = [
     "by_seed",
     "class_histogram",
     "classes_kept",
+    "code_cloud",
     "code_spreads",
     "conditional_agreement",
     "elbo",
     "elbo_spreads",
     "elbo_surgery",
+    "fcd",
+    "fidelity",
     "frechet_distance",
     "gap_spreads",
     "grey_share",
@@ -99,6 +104,7 @@ __all__ = [
     "mse",
     "nearest",
     "neighbour_probe",
+    "over_seeds",
     "pca_mse",
     "pixel_entropy",
     "posterior",
@@ -106,7 +112,6 @@ __all__ = [
     "principal_components",
     "reference_sets",
     "roughness",
-    "sample_spreads",
     "sampled_kl",
     "sharpness",
     "slant",

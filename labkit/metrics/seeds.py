@@ -8,16 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from labkit.display import Table
-from labkit.metrics.classes import class_histogram
-from labkit.metrics.neighbours import prdc
-from labkit.metrics.reconstruction import grey_share
-from labkit.metrics.samples import frechet_distance
 from labkit.metrics.surgery import elbo_surgery
 
 # of an `Elbo`, with the decimals of each in a table
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
-# of `sample_spreads`, with decimals
-SAMPLE_PARTS = {"fcd": 1, "precision": 3, "recall": 3, "grey_ink": 2, "classes": 0}
+# Of numbers that a measure gives: counts and shares
+DECIMALS = {"classes": 0, "gaussians": 0, "precision": 3, "recall": 3, "agreement": 4}
 HEADINGS = {
     "fcd": "FCD",
     "grey_ink": "grey share of ink",
@@ -35,6 +31,9 @@ HEADINGS = {
     "elbo": "ELBO",
     "approximation": "approximation gap",
     "amortisation": "amortisation gap",
+    "mse_1000": "MSE × 1,000",
+    "above_floor": "nats above the floor",
+    "ssim": "SSIM",
 }
 
 
@@ -79,6 +78,18 @@ class Spread(Mapping):
     __repr__ = __str__
 
 
+def over_seeds(measure, *items, digits=2) -> dict[str, Spread]:
+    """What `measure` gives over the seeds: a `Spread` for each of its numbers.
+
+    Args:
+        measure: function of one of each of `items` → dict of name → number.
+        items: one list an argument, one item a seed, such as models and their codes.
+        digits: decimals in a table, of numbers that have none of their own in DECIMALS.
+    """
+    rows = [measure(*seed) for seed in zip(*items, strict=True)]
+    return {name: Spread([row[name] for row in rows], DECIMALS.get(name, digits)) for name in rows[0]}
+
+
 def elbo_spreads(results) -> dict[str, Spread]:
     """−ELBO, its standard error over images and its parts over `results`, one `Elbo` a seed."""
     return {name: Spread([getattr(r, name) for r in results], digits) for name, digits in ELBO_PARTS.items()}
@@ -100,38 +111,6 @@ def code_spreads(encoded, seed=0) -> dict[str, Spread]:
         "mismatch_high": Spread([cut.mismatch_high for cut in cuts], 2),
         "spread_of_codes": Spread([np.sqrt(mean.var(axis=0).mean()) for mean, _ in pairs], 2),
         "sigma": Spread([np.exp(0.5 * log_var).mean() for _, log_var in pairs], 3),
-    }
-
-
-def sample_spreads(sets, references) -> dict[str, Spread]:
-    """What sets of samples are like over the seeds: the parts of `judge_samples` that take seconds.
-
-    FCD, precision and recall, the share of inked pixels that are grey, and how many classes the
-    classifier sees.
-
-    Args:
-        sets: for each seed as many images in [0, 1] as the references have, (n, 28, 28, 1).
-        references: from `reference_sets`.
-
-    Raises:
-        ValueError: images of another shape or range, another number of them, or none with ink.
-    """
-    rows = [sample_parts(images, references) for images in sets]
-    return {name: Spread([row[name] for row in rows], digits) for name, digits in SAMPLE_PARTS.items()}
-
-
-def sample_parts(images, references) -> dict[str, float]:
-    """The measures of SAMPLE_PARTS for one set of samples; see `sample_spreads`."""
-    if len(images) != references.fcd.images:
-        raise ValueError(f"there are {len(images):,} samples; {references.fcd.images:,} were expected")
-    features, probabilities = references.classifier.outputs(images)
-    found = prdc(references.features, features)
-    return {
-        "fcd": frechet_distance(features, references.features),
-        "precision": found.precision,
-        "recall": found.recall,
-        "grey_ink": grey_share(images),
-        "classes": class_histogram(probabilities.argmax(axis=1)).covered,
     }
 
 

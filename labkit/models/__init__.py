@@ -10,6 +10,7 @@ from labkit.models.dense import dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
 from labkit.models.dense_weights import dense_layers
 from labkit.models.gan import GAN, gradient_penalty, squared_slope
+from labkit.models.map_autoencoder import map_decoder, map_encoder, map_vae
 from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
 from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
 from labkit.models.spectral import SpectralNormalization
@@ -40,6 +41,9 @@ __all__ = [
     "gradient_penalty",
     "in_batches",
     "layer_steps",
+    "map_decoder",
+    "map_encoder",
+    "map_vae",
     "multiplications",
     "pooled_discriminator",
     "pooled_encoder",
