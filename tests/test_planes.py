@@ -48,3 +48,13 @@ def test_lines_go_through_the_medians_and_show_every_seed():
     assert list(line.get_ydata()) == [2.0, 5.0]
     assert sorted(float(y) for dot in dots for y in dot.get_ydata()) == sorted(values.ravel())
     assert "over 3 seeds" in fig.alt and "from 2 to 5" in fig.alt
+
+
+def test_seed_curves_draw_each_run_over_its_own_points():
+    runs = [([1, 2, 4], [9.0, 5.0, 3.0]), ([2, 4, 8], [7.0, 4.0, 1.0])]
+    fig = plots.seed_curves({"GAN": runs}, xlabel="seconds", ylabel="FCD", log="xy")
+    (axes,) = fig.axes
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1, 2, 4], [2, 4, 8]]
+    assert len(axes.get_legend().get_texts()) == 1
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    assert "GAN from 8 at 1.5 to 2 at 6" in fig.alt

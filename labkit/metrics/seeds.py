@@ -13,6 +13,7 @@ from labkit.metrics.surgery import elbo_surgery
 # of an `Elbo`, with the decimals of each in a table
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
 HEADINGS = {
+    "fcd": "FCD",
     "negative_elbo": "test −ELBO",
     "standard_error": "± over images",
     "kl": "KL",

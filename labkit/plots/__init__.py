@@ -4,7 +4,7 @@ All figures share one style, are legible at the width of a phone and use colours
 colour-blind readers can tell apart.
 """
 
-from labkit.plots.curves import history, lines, paired_history
+from labkit.plots.curves import history, lines, paired_history, seed_curves
 from labkit.plots.images import grey_images, image_grid, image_rows, tile
 from labkit.plots.latents import kl_per_dim, latent_planes, manifold
 from labkit.plots.planes import posteriors, scaled_planes
@@ -29,6 +29,7 @@ __all__ = [
     "paired_history",
     "posteriors",
     "scaled_planes",
+    "seed_curves",
     "spread_lines",
     "tensor_path",
     "tile",

@@ -152,6 +152,32 @@ def range_in_words(label, values):
 
 
 @styled
+def seed_curves(series, *, xlabel, ylabel, title="", log="", name="seed-curves"):
+    """One line a run, each over points of its own, such as seconds; one colour a series.
+
+    Args:
+        series: dict of label → list of (x, y), one a seed, each (n,).
+        log: which axes are logarithmic: "x", "y", "xy" or none.
+    """
+    fig = LabFigure(name=name)
+    axes = fig.subplots()
+    words = []
+    for (label, runs), colour in zip(series.items(), LINES, strict=False):
+        for k, (x, y) in enumerate(runs):
+            look = {"marker": "o", "markersize": 3, "lw": 1.5, "alpha": 0.8}
+            axes.plot(x, y, color=colour, label=None if k else label, **look)
+        starts, ends = ([(float(x[i]), float(y[i])) for x, y in runs] for i in (0, -1))
+        (x_0, y_0), (x_1, y_1) = np.median(starts, axis=0), np.median(ends, axis=0)
+        words.append(f"{label} from {y_0:.3g} at {x_0:.3g} to {y_1:.3g} at {x_1:.3g}")
+    for axis in log:
+        getattr(axes, f"set_{axis}scale")("log")
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.legend()
+    fig.alt = f"{title or ylabel} against {xlabel}, medians over seeds: {'; '.join(words)}."
+    return fig
+
+
+@styled
 def paired_history(runs, keys, labels, *, ylabel, title="", level=None, ylim=None, name="paired-history"):
     """Two quantities of a training through the epochs, such as a GAN's two losses; a panel a model.
 
