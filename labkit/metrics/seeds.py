@@ -14,6 +14,10 @@ from labkit.metrics.surgery import elbo_surgery
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
 HEADINGS = {
     "fcd": "FCD",
+    "d_loss": "D's loss",
+    "g_loss": "G's loss",
+    "d_real": "D(x)",
+    "d_fake": "D(G(z))",
     "negative_elbo": "test −ELBO",
     "standard_error": "± over images",
     "kl": "KL",

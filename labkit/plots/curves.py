@@ -169,10 +169,11 @@ def seed_curves(series, *, xlabel, ylabel, title="", log="", name="seed-curves")
         starts, ends = ([(float(x[i]), float(y[i])) for x, y in runs] for i in (0, -1))
         (x_0, y_0), (x_1, y_1) = np.median(starts, axis=0), np.median(ends, axis=0)
         words.append(f"{label} from {y_0:.3g} at {x_0:.3g} to {y_1:.3g} at {x_1:.3g}")
-    for axis in log:
-        getattr(axes, f"set_{axis}scale")("log")
+    if "y" in log:
+        axes.set_yscale("log")
+    scale_axis(axes, np.concatenate([x for runs in series.values() for x, _ in runs]), False, "x" in log)
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes.legend()
+    place_legend(fig, axes)
     fig.alt = f"{title or ylabel} against {xlabel}, medians over seeds: {'; '.join(words)}."
     return fig
 
