@@ -32,6 +32,14 @@ from labkit.metrics.reconstruction import (
     sharpness,
     ssim,
 )
+from labkit.metrics.runs import (
+    at_time,
+    mean_cosine,
+    rank_correlation,
+    training_seconds,
+    unrest,
+    verdict,
+)
 from labkit.metrics.samples import (
     References,
     SampleQuality,
@@ -73,6 +81,7 @@ __all__ = [
     "Spread",
     "Surgery",
     "active_units",
+    "at_time",
     "bce",
     "bernoulli_log_likelihood",
     "best_gaussians",
@@ -100,6 +109,7 @@ __all__ = [
     "load_classifier",
     "log_evidence",
     "log_joint",
+    "mean_cosine",
     "memorisation",
     "mse",
     "nearest",
@@ -110,6 +120,7 @@ __all__ = [
     "posterior",
     "prdc",
     "principal_components",
+    "rank_correlation",
     "reference_sets",
     "roughness",
     "sampled_kl",
@@ -118,4 +129,7 @@ __all__ = [
     "spread_table",
     "ssim",
     "standard_errors_apart",
+    "training_seconds",
+    "unrest",
+    "verdict",
 ]

@@ -13,11 +13,15 @@ from labkit.metrics.surgery import elbo_surgery
 # of an `Elbo`, with the decimals of each in a table
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
 # Of numbers that a measure gives: counts and shares
-DECIMALS = {"classes": 0, "gaussians": 0, "precision": 3, "recall": 3, "agreement": 4}
+DECIMALS = {"classes": 0, "gaussians": 0, "precision": 3, "recall": 3, "copies": 3, "agreement": 4}
 HEADINGS = {
     "fcd": "FCD",
     "grey_ink": "grey share of ink",
     "classes": "classes seen",
+    "d_loss": "D's loss",
+    "g_loss": "G's loss",
+    "d_real": "D(x)",
+    "d_fake": "D(G(z))",
     "negative_elbo": "test −ELBO",
     "standard_error": "standard error over images",
     "kl": "KL",

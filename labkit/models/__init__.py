@@ -3,6 +3,7 @@
 from labkit.models.arrays import in_batches
 from labkit.models.autoencoder import Autoencoder
 from labkit.models.averaging import AveragedGenerator
+from labkit.models.conditional_gan import ConditionalGAN
 from labkit.models.conv import conv_discriminator, conv_generator
 from labkit.models.conv_autoencoder import conv_decoder, conv_encoder, conv_vae
 from labkit.models.cvae import CVAE, dense_cvae
@@ -22,6 +23,7 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "AveragedGenerator",
+    "ConditionalGAN",
     "Sampling",
     "SpectralNormalization",
     "arithmetic_table",

@@ -60,7 +60,7 @@ class GAN(keras.Model):
         gradient_penalty=0.0, r1=0.0, update="alternating", d_steps=1, ema_decay=0.0, seed=0, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
-        check_networks(generator, discriminator)
+        self.check_networks(generator, discriminator)
         check_settings(loss, output, label_smoothing, gradient_penalty, r1, ema_decay)
         check_update(update, d_steps)
         self.generator, self.discriminator = generator, discriminator
@@ -103,9 +103,17 @@ class GAN(keras.Model):
             "ema_decay": self.ema_decay,
         }
 
+    @staticmethod
+    def check_networks(generator, discriminator):
+        """Raise ValueError, naming both shapes, unless the two networks fit each other."""
+        made, taken = generator.output_shape[1:], discriminator.input_shape[1:]
+        if made != taken:
+            raise ValueError(f"the generator makes images of shape {made}; the discriminator takes {taken}")
+        check_ends(generator, discriminator)
+
     def train_step(self, data):
         """One step of both networks: see `update`."""
-        x_real = to_signed(keras.utils.unpack_x_y_sample_weight(data)[0])
+        x_real = self.reals(data)
         if self.update_kind == "simultaneous":
             self.simultaneous_step(x_real)
         else:
@@ -116,7 +124,7 @@ class GAN(keras.Model):
 
     def test_step(self, data):
         """Both losses, D(x) and D(G(z)) on images that neither network learns from."""
-        x_real = to_signed(keras.utils.unpack_x_y_sample_weight(data)[0])
+        x_real = self.reals(data)
         self.discriminator_loss(x_real, self.fakes(ops.shape(x_real)[0], training=False), training=False)
         self.generator_loss(ops.shape(x_real)[0], training=False)
         return {name: tracker.result() for name, tracker in self.trackers.items() if "norm" not in name}
@@ -190,13 +198,16 @@ class GAN(keras.Model):
                 gradient_penalty(lambda x: self.discriminator(x, training=training), x_real, x_fake, epsilon)
             )
         if self.r1:
-            slopes = squared_slope(lambda x: self.discriminator(x, training=training), x_real)
-            loss += 0.5 * self.r1 * ops.mean(slopes)
+            loss += 0.5 * self.r1 * ops.mean(self.slopes(x_real, training))
         if self.loss_name in LOGIT_LOSSES:
             real, fake = ops.sigmoid(real), ops.sigmoid(fake)
         for name, value in (("d_loss", loss), ("d_real", real), ("d_fake", fake)):
             self.track(name, ops.mean(value), ops.shape(x_real)[0])
         return loss
+
+    def slopes(self, x_real, training):
+        """`squared_slope` of the discriminator at what `reals` gives, with respect to pixels, (batch,)."""
+        return squared_slope(lambda x: self.discriminator(x, training=training), x_real)
 
     def generator_loss(self, n, training):
         """Mean loss of the generator on `n` fresh fakes."""
@@ -207,6 +218,10 @@ class GAN(keras.Model):
         loss = ops.mean(GAN_LOSSES[self.loss_name][1](fake))
         self.track("g_loss", loss, ops.shape(fake)[0])
         return loss
+
+    def reals(self, data):
+        """What the discriminator is shown of a batch: images in [-1, 1], (batch, *image)."""
+        return to_signed(keras.utils.unpack_x_y_sample_weight(data)[0])
 
     def fakes(self, n, training):
         """`n` images in [-1, 1], shape (n, *image), from fresh noise."""
@@ -236,13 +251,25 @@ class GAN(keras.Model):
         They come from the averaged generator if there is one, unless `averaged` is False.
         Raises ValueError for noise of another shape.
         """
+        return self.draw(self.check_noise(z), averaged)
+
+    def check_noise(self, z):
+        """The noise as float32. Raises ValueError unless it has shape (batch, latent_dim)."""
         z = np.asarray(z, dtype="float32")
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
             raise ValueError(f"z has shape {z.shape}; (batch, {self.latent_dim}) was expected")
+        return z
+
+    def draw(self, inputs, averaged):
+        """Images in [0, 1], NumPy (batch, *image), for what the generator takes, or its average."""
         if averaged and self.ema_generator is not None:
-            self.ema_generator.refresh_batch_norm()
-        images = self.signed((self.run_average if averaged else self.run_generator)(z))
+            self.ema_generator.refresh_batch_norm(self.typical_inputs)
+        images = self.signed((self.run_average if averaged else self.run_generator)(inputs))
         return 0.5 + 0.5 * ops.convert_to_numpy(images)
+
+    def typical_inputs(self, n):
+        """`n` rows of what the generator takes in training, always the same ones."""
+        return keras.random.normal((n, self.latent_dim), seed=0)
 
     def sample(self, n, seed=0, averaged=True):
         """`n` images in [0, 1], NumPy (n, *image), from standard normal noise; see `generate`."""
@@ -297,11 +324,8 @@ def squared_slope(discriminator, x):
     return sum_per_image(ops.square(tape.gradient(scores, x)))
 
 
-def check_networks(generator, discriminator):
-    """Raise ValueError, naming both shapes, unless the two networks fit each other."""
-    made, taken = generator.output_shape[1:], discriminator.input_shape[1:]
-    if made != taken:
-        raise ValueError(f"the generator makes images of shape {made}; the discriminator takes {taken}")
+def check_ends(generator, discriminator):
+    """Raise ValueError unless the generator takes vectors and the discriminator ends in one logit."""
     if len(generator.input_shape) != 2:
         raise ValueError(f"the generator takes {generator.input_shape}; (batch, latent_dim) was expected")
     if math.prod(discriminator.output_shape[1:]) != 1:

@@ -104,13 +104,15 @@ def lines(
     """One line a series over a shared axis; of several seeds the medians, and every seed as a dot.
 
     Args:
-        x: values of the axis, shape (n,).
+        x: values of the axis, shape (n,); or, where series differ in theirs, a dict of label →
+            such values, or (seeds, n) of them, such as seconds.
         series: dict of label → values, shape (n,), or (seeds, n).
         panels: labels to draw together, a tuple a panel; None draws all in one.
         log2: a logarithmic horizontal axis with a tick at every value.
         log: which other axes are logarithmic: "y", "xy" or none.
     """
     series = {label: np.atleast_2d(np.asarray(values, "float64")) for label, values in series.items()}
+    places = {label: np.atleast_2d(x[label] if isinstance(x, dict) else x) for label in series}
     panels = panels or [tuple(series)]
     fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
     looks = dict(zip(series, zip(LINES, "osD^vP", strict=True), strict=False))
@@ -118,17 +120,20 @@ def lines(
     for axes, labels in zip(every, panels, strict=True):
         for label in labels:
             colour, marker = looks[label]
-            axes.plot(x, np.median(series[label], axis=0), color=colour, marker=marker, label=label)
-            axes.plot(x, series[label].T, ls="", color=colour, marker=marker, markersize=4, alpha=0.5)
+            middle = (np.median(values, axis=0) for values in (places[label], series[label]))
+            axes.plot(*middle, color=colour, marker=marker, label=label)
+            dots = {"ls": "", "color": colour, "marker": marker, "markersize": 4, "alpha": 0.5}
+            axes.plot(places[label].T, series[label].T, **dots)
         axes.set_ylabel(ylabel)
         axes.legend()
         if "y" in log:
             axes.set_yscale("log")
     every[0].set_title(title)
     every[-1].set_xlabel(xlabel)
-    scale_axis(every[-1], x, log2, "x" in log)
+    used = np.unique(np.concatenate([values.ravel() for values in places.values()]))
+    scale_axis(every[-1], used, log2, "x" in log)
     ranges = "; ".join(range_in_words(label, values) for label, values in series.items())
-    fig.alt = f"{title or ylabel} against {xlabel} from {x[0]:g} to {x[-1]:g}: {ranges}."
+    fig.alt = f"{title or ylabel} against {xlabel} from {used[0]:.4g} to {used[-1]:.4g}: {ranges}."
     return fig
 
 
