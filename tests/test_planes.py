@@ -60,4 +60,7 @@ def test_lines_of_different_length_each_have_points_of_their_own():
     dots = [line.get_xydata() for line in axes.lines if line.get_linestyle() == "None"]
     assert [[1, 9], [2, 5], [4, 3]] in [d.tolist() for d in dots]
     assert axes.get_xscale() == axes.get_yscale() == "log"
+    fig.canvas.draw()
+    ticks = [tick.get_text() for tick in axes.get_yticklabels(which="both")]
+    assert {"1", "2", "5", "10"} <= set(ticks) and not any("10^" in tick for tick in ticks)
     assert "from 1 to 6: GAN from 8 to 2" in fig.alt

@@ -128,6 +128,7 @@ def lines(
         axes.legend()
         if "y" in log:
             axes.set_yscale("log")
+            plain_ticks(axes.yaxis)
     every[0].set_title(title)
     every[-1].set_xlabel(xlabel)
     used = np.unique(np.concatenate([values.ravel() for values in places.values()]))
@@ -145,8 +146,15 @@ def scale_axis(axes, x, log2, log):
         axes.minorticks_off()
     elif log:
         axes.set_xscale("log")
+        plain_ticks(axes.xaxis)
     elif all(float(v).is_integer() for v in x):
         axes.xaxis.get_major_locator().set_params(integer=True)  # no epoch 1.25
+
+
+def plain_ticks(axis):
+    """Numbers as one writes them at a logarithmic axis, 300 in place of 3 × 10²."""
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
 
 
 def range_in_words(label, values):
