@@ -111,3 +111,8 @@ def test_over_seeds_has_a_spread_for_each_number_of_a_measure():
     assert found["sum"]["seeds"] == [5, 7, 9] and found["product"]["seeds"] == [4, 10, 18]
     with pytest.raises(ValueError, match="shorter"):
         metrics.over_seeds(lambda a, b: {"sum": a + b}, [1, 2], [3])
+
+
+def test_counts_and_shares_have_decimals_of_their_own():
+    found = metrics.over_seeds(lambda k: {"classes": k, "precision": k / 7, "fcd": k / 7}, [3])
+    assert [str(spread) for spread in found.values()] == ["3", "0.429", "0.43"]
