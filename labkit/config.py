@@ -182,7 +182,8 @@ def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any]) -> Config:
     """Every parameter of `lab`: as given, else its default, else the profile's value; all checked.
 
     Raises ConfigError for a name that neither the parameters cell nor the profile has, for a
-    value of the wrong kind or out of its bounds, and for a knob that the profile has no value for.
+    value of the wrong kind or out of its bounds, in numbers or by another parameter's value, and
+    for a knob that the profile has no value for.
     """
     profile = chosen_profile(profile)
     cost = profile_values(lab.of, profile)
@@ -200,6 +201,8 @@ def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any]) -> Config:
             filled.add(name)
         value = parameter.check(value, cost.get(name))
         values[name] = tuple(value) if isinstance(value, list) else value
+    for parameter in declared.values():
+        parameter.check_relations(values)
     return Config(lab.of, profile, MappingProxyType(values), frozenset(filled))
 
 
