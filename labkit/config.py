@@ -11,16 +11,14 @@ import html
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from labkit.parameters import ConfigError, Parameter, did_you_mean, parse_parameters, quoted
-from labkit.project import live_dir, notebooks_dir, record
+from labkit.project import live_dir, notebooks_dir, read_toml, record
 
 PROFILES = ("smoke", "quick", "full")
 LAB_NAME = re.compile(r"[0-9]{2}_[A-Za-z0-9_]+")  # JupyterLab's 01_name-Copy1 is no lab
@@ -113,7 +111,7 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
     """The cost knobs of `lab` under `profile`, from ``profiles.toml``."""
     path = notebooks_dir() / "profiles.toml"
     try:
-        table = read_toml(path, path.stat().st_mtime_ns) if path.exists() else {}
+        table = read_toml(path)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path.name} is not readable TOML: {error}") from error
     if profile not in PROFILES:
@@ -122,12 +120,6 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
         return dict(table.get(lab, {}).get(profile, {}))
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError(f"{path.name}: [{lab}.{profile}] is no table of knobs") from error
-
-
-@lru_cache(maxsize=4)
-def read_toml(path: Path, changed: int) -> dict[str, Any]:
-    """The table in `path`, read once for each time that it was `changed`: a sweep asks for every run."""
-    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def chosen_profile(profile: str | None) -> str:

@@ -11,8 +11,10 @@ import json
 import os
 import tempfile
 import threading
+import tomllib
 import warnings
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,20 @@ def tell_epoch(epoch: int, epochs: int) -> None:
     if (folder := run_dir()) is not None and folder.is_dir():
         with replacing(folder / "epoch.json") as temporary:
             temporary.write_text(json.dumps({"epoch": epoch, "epochs": epochs}), encoding="utf-8")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a file of the course, {} where there is none; editors may put a byte-order mark first.
+
+    Raises OSError and ValueError for a file that cannot be read.
+    """
+    return parsed_toml(path, path.stat().st_mtime_ns) if path.exists() else {}
+
+
+@lru_cache(maxsize=16)
+def parsed_toml(path: Path, changed: int) -> dict[str, Any]:
+    """The table, read once for each time that the file was `changed`: overviews ask for every run."""
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def usable_cores() -> int:
