@@ -39,8 +39,14 @@ def notebooks_dir() -> Path:
 
 
 def local_reports() -> Path:
-    """Folder of the reports that are not published: ``reports/local`` here or in the checkout."""
-    return (CHECKOUT or Path.cwd()) / "reports" / "local"
+    """Folder of the reports that are not published: ``reports/local`` of the checkout, or here.
+
+    Where neither can be written, as in a course folder on a read-only share, it lies in the
+    user's home, where file browsers show it.
+    """
+    places = [place / "reports" / "local" for place in (CHECKOUT, Path.cwd()) if place]
+    last = (home() or user_cache().parent) / "labkit-reports"
+    return next(filter(can_write, places), last)
 
 
 def home() -> Path | None:
@@ -99,13 +105,8 @@ def run_dir() -> Path | None:
 
 
 def live_dir(lab: str) -> Path:
-    """Folder of this run's checkpoints and figures: the batch run's, else one for work in JupyterLab.
-
-    In a course folder that cannot be written it lies in the user's own cache.
-    """
-    reports = local_reports()
-    own = reports if can_write(reports) else user_cache().parent / "reports"
-    return run_dir() or own / ".work" / f"{lab}-live"
+    """Folder of this run's checkpoints and figures: the batch run's, else one for work in JupyterLab."""
+    return run_dir() or local_reports() / ".work" / f"{lab}-live"
 
 
 def record(kind: str, facts: dict[str, Any]) -> None:
