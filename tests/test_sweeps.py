@@ -274,6 +274,8 @@ def test_without_its_library_the_table_is_left_as_csv_and_that_is_said(lab, ran,
     assert sweep(lab, "beta=1") == 0
     assert "labkit[batch]" in capsys.readouterr().err
     assert rows_of(lab) and not (folder_of(lab) / "results.parquet").exists()
+    page = BeautifulSoup((folder_of(lab) / "index.html").read_text(), "html.parser")
+    assert [a["href"] for a in page.select("a[href^=results]")] == ["results.csv"]
 
 
 def test_spread_lines_draws_medians_and_every_run():
