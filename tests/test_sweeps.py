@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from itertools import product
 
 import nbformat
@@ -169,6 +170,16 @@ def test_failures_are_listed_run_again_and_exit_status_1(lab, ran, capsys):
     ran.failing = ()
     assert sweep(lab, "beta=1,2", "seed=0,1") == 0
     assert ran == [{"beta": 1, "seed": 1}, {"beta": 2, "seed": 1}]
+
+
+def test_of_a_thousand_runs_the_fifty_that_failed_are_listed(lab, ran, capsys):
+    ran.failing = range(0, 200, 20)
+    seeds = ",".join(map(str, range(200)))
+    assert sweep(lab, "beta=0,1,2,3,4", f"seed={seeds}") == 1
+    assert "950 of 1000 runs are complete" in capsys.readouterr().out
+    page = BeautifulSoup((folder_of(lab) / "index.html").read_text(), "html.parser")
+    assert len(page.select(".problems li")) == 50 and len(page.select("tbody tr")) == 1000
+    assert Counter(row["status"] for row in rows_of(lab)) == {"completed": 950, "failed": 50}
 
 
 def test_a_dry_run_shows_the_grid_and_the_time(lab, ran, capsys):
