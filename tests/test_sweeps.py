@@ -21,6 +21,7 @@ from labkit.reports.record import versions
 from labkit.sweeps.grid import combinations, folder_name, parse_axes
 from labkit.sweeps.results import numbers, parquet
 
+NOW = versions()
 PARAMETERS = "seed = 0  # of all\nlatent_dim = 2  # latents, at least 1\nbeta = 1.0  # weight of the KL"
 
 
@@ -109,12 +110,12 @@ def ran(monkeypatch):
 def leave(request, status):
     """Leave what a run leaves: its record, and its metrics."""
     request.report_dir.mkdir(parents=True, exist_ok=True)
-    now, identity, p = versions(), request.identity, request.parameters
+    identity, p = request.identity, request.parameters
     record = {
         "lab": "01_lab", "title": "A lab", "profile": "smoke", "parameters": p, "status": status, "cells": [],
         "cells_run": 1, "cells_total": 1, "start": "2026-01-02T03:04:05+00:00", "seconds": 90.0,
         "code_digest": identity.code, "labkit_digest": identity.labkit, "data": [], "peak_memory_mb": 100,
-        "versions": {name: now.get(name) for name in RESULTS_DEPEND_ON},
+        "versions": {name: NOW.get(name) for name in RESULTS_DEPEND_ON},
         "error": None if status == "completed" else {"ename": "ValueError", "evalue": "it broke"},
     }  # fmt: skip
     (request.report_dir / "run.json").write_text(json.dumps(record))
