@@ -40,6 +40,42 @@ def unrest(values) -> float:
     return float(np.median(np.abs(np.diff(np.log(half)))))
 
 
+MOST_LOST, LEAST_RECALL, WIDEST_GAP, MOST_OF_NOISE = 1.5, 0.1, 0.9, 0.5
+
+
+def stability(history, noise) -> dict[str, float]:
+    """Whether a GAN's training is stable: four numbers of its run, and 1 or 0 for the answer.
+
+    The rule, the same for every run. It is stable if it
+
+    - keeps what it had: the FCD was never above 1.5 times the least before it (`lost`);
+    - stays varied: recall is at least 0.1 in the end (`recall`);
+    - plays on: the discriminator's mean answers to real and fake are less than 0.9 apart in
+      the end (`gap`), beyond which the generator learns little;
+    - learns: the FCD is at most half of that of noise in the end (`of_noise`).
+
+    A training that loses its numbers (NaN) is not stable; give its history up to there.
+
+    Args:
+        history: with "fcd", "recall", "d_real" and "d_fake", one value an epoch; D's answers
+            are probabilities.
+        noise: FCD of noise images, by the same number of images.
+
+    Returns:
+        `lost`, `recall`, `gap`, `of_noise`, and `stable`.
+    """
+    fcd = np.asarray(history["fcd"], "float64")
+    found = {
+        "lost": float(np.max(fcd / np.minimum.accumulate(fcd))),
+        "recall": float(history["recall"][-1]),
+        "gap": float(history["d_real"][-1] - history["d_fake"][-1]),
+        "of_noise": float(fcd[-1] / noise),
+    }
+    kept = found["lost"] <= MOST_LOST and found["recall"] >= LEAST_RECALL
+    held = found["gap"] < WIDEST_GAP and found["of_noise"] <= MOST_OF_NOISE
+    return found | {"stable": float(kept and held)}
+
+
 def rank_correlation(a, b) -> float:
     """Spearman's rank correlation of two rows of values: 1 if they rise together, −1 if one falls.
 

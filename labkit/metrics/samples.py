@@ -181,12 +181,16 @@ def fcd(images, references) -> float:
     return frechet_distance(compared_features(images, references), references.features)
 
 
-def fidelity(images, references) -> dict[str, float]:
-    """`fcd`, precision and recall of images, by name; the arguments are those of `fcd`."""
+def fidelity(images, references, more=()) -> dict[str, float]:
+    """`fcd`, precision and recall of images, by name, and what `more` names of a `Prdc`.
+
+    The other arguments are those of `fcd`.
+    """
     features = compared_features(images, references)
     near = prdc(references.features, features)
     distance = frechet_distance(features, references.features)
-    return {"fcd": distance, "precision": near.precision, "recall": near.recall}
+    found = {"fcd": distance, "precision": near.precision, "recall": near.recall}
+    return found | {name: getattr(near, name) for name in more}
 
 
 def compared_features(images, references) -> np.ndarray:

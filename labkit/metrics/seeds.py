@@ -14,6 +14,7 @@ from labkit.metrics.surgery import elbo_surgery
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
 # Of numbers that a measure gives: counts and shares
 DECIMALS = {"classes": 0, "gaussians": 0, "precision": 3, "recall": 3, "copies": 3, "agreement": 4}
+DECIMALS |= {"coverage": 3, "rarest": 3, "stable": 0}
 HEADINGS = {
     "fcd": "FCD",
     "grey_ink": "grey share of ink",
@@ -22,6 +23,10 @@ HEADINGS = {
     "g_loss": "G's loss",
     "d_real": "D(x)",
     "d_fake": "D(G(z))",
+    "gap": "D(x) − D(G(z))",
+    "lost": "FCD over the least before, at most",
+    "of_noise": "FCD, share of noise's",
+    "rarest": "rarest class, share",
     "negative_elbo": "test −ELBO",
     "standard_error": "standard error over images",
     "kl": "KL",

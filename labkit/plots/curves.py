@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from labkit.plots.style import BLUE, GREY, LINES, RED, LabFigure, styled
@@ -107,7 +109,8 @@ def lines(
         x: values of the axis, shape (n,); or, where series differ in theirs, a dict of label →
             such values, or (seeds, n) of them, such as seconds.
         series: dict of label → values, shape (n,), or (seeds, n).
-        panels: labels to draw together, a tuple a panel; None draws all in one.
+        panels: labels to draw together, a tuple a panel; None draws all in one. After six
+            series colours and markers come again, so put these into another panel.
         log2: a logarithmic horizontal axis with a tick at every value.
         log: which other axes are logarithmic: "y", "xy" or none.
     """
@@ -115,7 +118,7 @@ def lines(
     places = {label: np.atleast_2d(x[label] if isinstance(x, dict) else x) for label in series}
     panels = panels or [tuple(series)]
     fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
-    looks = dict(zip(series, zip(LINES, "osD^vP", strict=True), strict=False))
+    looks = dict(zip(series, itertools.cycle(zip(LINES, "osD^vP", strict=True)), strict=False))
     every = np.atleast_1d(fig.subplots(len(panels), 1, sharex=True))
     for axes, labels in zip(every, panels, strict=True):
         for label in labels:
