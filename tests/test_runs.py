@@ -82,7 +82,12 @@ def test_a_verdict_needs_pairs():
         metrics.verdict([1, 2], [1, 2, 3])
 
 
-CALM = {"fcd": [30.0, 12.0, 14.0, 9.0], "recall": [0, 0.2, 0.3, 0.4], "d_real": [0.9, 0.7], "d_fake": [0.2, 0.3]}
+CALM = {
+    "fcd": [30.0, 12.0, 14.0, 9.0],
+    "recall": [0, 0.2, 0.3, 0.4],
+    "d_real": [0.9, 0.7],
+    "d_fake": [0.2, 0.3],
+}
 
 
 @pytest.mark.parametrize(
@@ -102,4 +107,6 @@ def test_a_run_is_stable_that_keeps_varies_plays_and_learns(change, stable):
 
 def test_the_numbers_of_the_rule():
     found = metrics.stability(CALM, noise=60)
-    assert_allclose([found[name] for name in ("lost", "recall", "gap", "of_noise")], [14 / 12, 0.4, 0.4, 0.15])
+    assert_allclose(
+        [found[name] for name in ("lost", "recall", "gap", "of_noise")], [14 / 12, 0.4, 0.4, 0.15]
+    )
