@@ -261,3 +261,19 @@ def test_rate_distortion_says_which_model_has_the_least_sum():
     assert "β = 4: 3.5 and 20.5; β = 1: 9.5 and 4.5" in fig.alt and "14, is that of β = 1" in fig.alt
     with pytest.raises(ValueError, match="a label a model"):
         plots.rate_distortion([[9.0, 3.0]], [[4.0, 20.0]], ["β = 1"])
+
+
+def test_more_series_than_colours_are_drawn_in_panels_each_with_its_own():
+    series = {name: [1.0, 2.0] for name in "abcdefgh"}
+    figure = plots.lines([1, 2], series, xlabel="epoch", ylabel="FCD", panels=[tuple("abcd"), tuple("efgh")])
+    for axes in figure.axes:
+        named = [line for line in axes.lines if not line.get_label().startswith("_")]
+        assert len({(line.get_color(), line.get_marker()) for line in named}) == 4
+    assert all(f"{name} from 1 to 2" in figure.alt for name in series)
+
+
+def test_a_longer_vector_is_drawn_taller():
+    figure = plots.tensor_path({"z": (100,), "dense": (12544,), "base": (7, 7, 256), "logit": (1,)})
+    z, dense, base, logit = (patch.get_height() for patch in figure.axes[0].patches)
+    assert logit < z < dense
+    assert base == 7

@@ -240,5 +240,7 @@ def test_fidelity_is_what_judging_samples_gives_for_the_same_images(references):
     judged = metrics.judge_samples(images, references)
     assert found["fcd"] == metrics.fcd(images, references) == pytest.approx(judged.fcd.value)
     assert (found["precision"], found["recall"]) == (judged.prdc.precision, judged.prdc.recall)
+    more = metrics.fidelity(images, references, more=("coverage", "density"))
+    assert more == found | {"coverage": judged.prdc.coverage, "density": judged.prdc.density}
     with pytest.raises(ValueError, match="images holds 249 images; n = 250"):
         metrics.fcd(images[:249], references)

@@ -54,12 +54,10 @@ def stability(history, noise) -> dict[str, float]:
       the end (`gap`), beyond which the generator learns little;
     - learns: the FCD is at most half of that of noise in the end (`of_noise`).
 
-    A training that loses its numbers (NaN) is not stable; give its history up to there.
-
     Args:
         history: with "fcd", "recall", "d_real" and "d_fake", one value an epoch; D's answers
             are probabilities.
-        noise: FCD of noise images, by the same number of images.
+        noise: FCD of noise images.
 
     Returns:
         `lost`, `recall`, `gap`, `of_noise`, and `stable`.
