@@ -133,7 +133,9 @@ def spread_table(first, rows) -> Table:
     """
     names = list(next(iter(rows.values())))
     headings = [first, *(HEADINGS.get(name, name.replace("_", " ")) for name in names)]
-    return Table(headings, [(label, *(row[name] for name in names)) for label, row in rows.items()])
+    labels = [label.replace("_", " ") if isinstance(label, str) else label for label in rows]
+    cells = [[row[name] for name in names] for row in rows.values()]
+    return Table(headings, [(label, *row) for label, row in zip(labels, cells, strict=True)])
 
 
 def by_seed(rows, *names) -> dict[str, np.ndarray]:
