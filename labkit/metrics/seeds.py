@@ -37,7 +37,7 @@ HEADINGS = {
     "elbo": "ELBO",
     "approximation": "approximation gap",
     "amortisation": "amortisation gap",
-    "mse_1000": "MSE × 1,000",
+    "error_1000": "1,000 × MSE",
     "above_floor": "nats above the floor",
     "ssim": "SSIM",
 }
