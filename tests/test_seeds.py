@@ -47,6 +47,8 @@ def test_a_table_of_spreads_has_a_row_each_and_readable_headings():
     assert table.headings == ["D", "test −ELBO", "KL"]
     assert [row[0] for row in table.rows] == [1, 2]
     assert "5.5 (5.0 to 6.0)" in table._repr_markdown_()
+    named = metrics.spread_table("", {"dense_line": rows()[1]})
+    assert named.rows[0][0] == "dense line"
 
 
 def test_curves_by_seed_have_a_row_a_seed_and_a_column_a_row_of_the_table():

@@ -31,6 +31,8 @@ HEADINGS = {
     "standard_error": "standard error over images",
     "kl": "KL",
     "active_units": "active latents",
+    "mse_1000": "1,000 × MSE, seed 0",
+    "pca_mse_1000": "1,000 × MSE of PCA",
     "information_low": "I(x; z), at least",
     "information_high": "I, at most",
     "mismatch_low": "KL(q(z) ‖ p), at least",
@@ -40,7 +42,7 @@ HEADINGS = {
     "elbo": "ELBO",
     "approximation": "approximation gap",
     "amortisation": "amortisation gap",
-    "mse_1000": "MSE × 1,000",
+    "error_1000": "1,000 × MSE",
     "above_floor": "nats above the floor",
     "ssim": "SSIM",
 }
@@ -138,7 +140,9 @@ def spread_table(first, rows) -> Table:
     """
     names = list(next(iter(rows.values())))
     headings = [first, *(HEADINGS.get(name, name.replace("_", " ")) for name in names)]
-    return Table(headings, [(label, *(row[name] for name in names)) for label, row in rows.items()])
+    labels = [label.replace("_", " ") if isinstance(label, str) else label for label in rows]
+    cells = [[row[name] for name in names] for row in rows.values()]
+    return Table(headings, [(label, *row) for label, row in zip(labels, cells, strict=True)])
 
 
 def by_seed(rows, *names) -> dict[str, np.ndarray]:
