@@ -17,6 +17,7 @@ SLOW = {
     "test_cvae.py",
     "test_fuzz.py",
     "test_gan.py",
+    "test_iwae.py",
     "test_other_parameters.py",
     "test_pooled_conv.py",
     "test_published.py",

@@ -19,8 +19,24 @@ from labkit.metrics.exact import (
     log_joint,
     posterior,
 )
-from labkit.metrics.latent_space import Roughness, linear_probe, neighbour_probe, roughness, slant
-from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
+from labkit.metrics.latent_space import (
+    Roughness,
+    linear_probe,
+    neighbour_probe,
+    roughness,
+    slant,
+    style_shared,
+)
+from labkit.metrics.likelihood import (
+    Elbo,
+    IwNll,
+    active_units,
+    binarise,
+    elbo,
+    elbo_by_class,
+    iw_nll,
+    sum_over_classes,
+)
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
 from labkit.metrics.reconstruction import (
     bce,
@@ -80,6 +96,7 @@ __all__ = [
     "code_spreads",
     "conditional_agreement",
     "elbo",
+    "elbo_by_class",
     "elbo_spreads",
     "elbo_surgery",
     "frechet_distance",
@@ -111,4 +128,6 @@ __all__ = [
     "spread_table",
     "ssim",
     "standard_errors_apart",
+    "style_shared",
+    "sum_over_classes",
 ]

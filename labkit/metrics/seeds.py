@@ -14,8 +14,13 @@ from labkit.metrics.surgery import elbo_surgery
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
 HEADINGS = {
     "negative_elbo": "test −ELBO",
+    "label_paid": "with its label",
     "standard_error": "± over images",
     "kl": "KL",
+    "fcd": "FCD",
+    "precision": "precision, %",
+    "recall": "recall, %",
+    "agreement": "agreement, %",
     "active_units": "active latents",
     "information_low": "I(x; z), low",
     "information_high": "I(x; z), high",

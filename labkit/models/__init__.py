@@ -6,10 +6,11 @@ from labkit.models.averaging import AveragedGenerator
 from labkit.models.conv import conv_discriminator, conv_generator
 from labkit.models.conv_autoencoder import conv_decoder, conv_encoder, conv_vae
 from labkit.models.cvae import CVAE, dense_cvae
-from labkit.models.dense import dense_decoder, dense_encoder
+from labkit.models.dense import conditional_decoder, dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
 from labkit.models.dense_weights import dense_layers
 from labkit.models.gan import GAN, gradient_penalty
+from labkit.models.iwae import IWAE
 from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
 from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
@@ -17,11 +18,13 @@ from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 __all__ = [
     "CVAE",
     "GAN",
+    "IWAE",
     "VAE",
     "Autoencoder",
     "AveragedGenerator",
     "Sampling",
     "arithmetic_table",
+    "conditional_decoder",
     "conv_decoder",
     "conv_discriminator",
     "conv_encoder",
