@@ -85,13 +85,33 @@ def conditional_decoder(
     check_sizes(latent_dim=latent_dim, n_classes=n_classes, **indexed("hidden", hidden))
     relu, linear, _ = initializers(initializer, seed + 1)
     joined = keras.Input((latent_dim + n_classes,), name="z_and_label")  # 25
-    label = joined[:, latent_dim:]  # 10
+    label = LabelOf(n_classes, name="label")(joined)  # 10
     h = joined
     for i, units in enumerate(hidden, start=1):
         h = layers.Dense(units, activation="relu", kernel_initializer=relu(), name=f"hidden_{i}")(h)  # 400
         h = layers.Concatenate(name=f"with_label_{i}")([h, label])  # 410
     logits = pixel_logits(h, image_shape, mean_image, linear)  # 28×28×1
     return keras.Model(joined, logits, name="decoder")
+
+
+class LabelOf(layers.Layer):
+    """The one-hot label at the end of what it was joined to: (batch, n + n_classes) → (batch, n_classes).
+
+    A layer with a name and not a slice, which Keras numbers anew for each model: equal networks
+    have to look equal, so that they share compiled steps.
+    """
+
+    def __init__(self, n_classes, **kwargs):
+        super().__init__(**kwargs)
+        self.n_classes = n_classes
+
+    def call(self, joined):
+        """The last `n_classes` columns."""
+        return joined[:, -self.n_classes :]
+
+    def get_config(self):
+        """How many classes there are."""
+        return {**super().get_config(), "n_classes": self.n_classes}
 
 
 def pixel_logits(h, image_shape, mean_image, initializer):
