@@ -18,7 +18,6 @@ SLOW = {
     "test_fuzz.py",
     "test_gan.py",
     "test_iwae.py",
-    "test_other_parameters.py",
     "test_pooled_conv.py",
     "test_published.py",
     "test_quiet.py",

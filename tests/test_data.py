@@ -249,14 +249,19 @@ def test_a_file_without_permission_is_named_and_kept(world, monkeypatch):
     assert len(list((world / "cache" / "mnist").iterdir())) == 4
 
 
-def test_a_folder_without_permission_is_named(world, monkeypatch):
+@pytest.fixture
+def locked(world, monkeypatch):
+    """A cache whose folder of MNIST may not be read, and nothing bundled."""
     (world / "cache" / "mnist").mkdir(parents=True)
-    locked = world / "cache" / "mnist"
+    folder = world / "cache" / "mnist"
     iterdir = Path.iterdir
     monkeypatch.setattr(
-        Path, "iterdir", lambda path: raise_permission_error() if path == locked else iterdir(path)
+        Path, "iterdir", lambda path: raise_permission_error() if path == folder else iterdir(path)
     )
     monkeypatch.setattr(places, "MINI", world / "nowhere")
+
+
+def test_a_folder_without_permission_is_named(locked):
     with pytest.raises(data.DataError, match="data/cache: cannot be read: Permission denied"):
         data.load("mnist")
 
@@ -892,14 +897,7 @@ def test_verify_checks_an_incomplete_folder_and_leaves_another_sets_files_alone(
     assert own == {"fashion_mnist"}
 
 
-def test_verify_names_a_folder_that_cannot_be_read(world, monkeypatch):
-    (world / "cache" / "mnist").mkdir(parents=True)
-    locked = world / "cache" / "mnist"
-    iterdir = Path.iterdir
-    monkeypatch.setattr(
-        Path, "iterdir", lambda path: raise_permission_error() if path == locked else iterdir(path)
-    )
-    monkeypatch.setattr(places, "MINI", world / "nowhere")
+def test_verify_names_a_folder_that_cannot_be_read(locked):
     problems = {c.problem for c in data.verify() if c.set_name != "faces"}
     assert problems == {"cannot be read: Permission denied"}
 

@@ -61,16 +61,17 @@ def test_a_user_who_does_not_exist_is_a_name_as_any_other():
     assert project.expanded("~nosuchuser/x") == Path("~nosuchuser/x")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be someone else")
-def test_a_user_without_name_and_home_sees_the_data(tmp_path):
-    code = (
-        "import os; os.setuid(54321); from labkit.cli import main; raise SystemExit(main(['data', 'status']))"
+def test_a_user_without_name_and_home_sees_the_data():
+    nobody = (
+        "import pwd\n"
+        "def unknown(uid): raise KeyError(uid)\n"
+        "pwd.getpwuid = unknown\n"
+        "from labkit.cli import main\n"
+        "raise SystemExit(main(['data', 'status']))"
     )
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     environment = kept | {"LABKIT_OFFLINE": "1"}
     shown = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd="/", capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", nobody], env=environment, cwd="/", capture_output=True, text=True, timeout=120
     )
-    if "Permission denied" in shown.stderr or "No module" in shown.stderr:
-        pytest.skip("this checkout is for root alone")
     assert shown.returncode == 0 and "mnist: 10,000 + 2,000 images" in shown.stdout, shown.stderr

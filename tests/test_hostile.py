@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import zlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import nbformat
 import pytest
@@ -486,9 +486,7 @@ def neighbour(folder, record="{}"):
     return folder
 
 
-WHOLE = json.dumps(
-    {"lab": "02_x", "title": "Neighbour", "status": "completed", "profile": "full", "start": "x", "data": []}
-)
+WHOLE = json.dumps(asdict(replace(RECORD, lab="02_x", title="Neighbour")))
 
 
 @pytest.mark.parametrize(
@@ -510,11 +508,12 @@ def test_a_bad_neighbour_is_skipped_and_decides_nothing(tmp_path, make):
     out = tmp_path / "out"
     make(out)
     record = put_results(RECORD, {}, V4.new_notebook(), out / "01_lab", out, keep=False)
+    index.rebuild(out)
     assert record.status == "completed" and not record.warnings
     overview = BeautifulSoup((out / "index.html").read_text(), "html.parser")
     assert "01_lab/report.html" in [a["href"] for a in overview.select("main a")]
     if (out / "02_x" / "run.json").exists():
-        assert "02_x" in overview.select_one(".notice").text
+        assert "02_x" in overview.select_one(".problems").text
 
 
 @pytest.mark.parametrize("figure", [bomb(), png()[:40], b"", b"x" * 100])

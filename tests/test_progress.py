@@ -72,7 +72,7 @@ def test_what_has_ended_stays_above_and_the_rest_is_drawn_once(requests):
 
 
 def test_more_runs_than_lines_are_counted(requests, monkeypatch):
-    monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda: (40, 6))
+    monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda *_, **__: (40, 6))
     terminal = Terminal()
     shown = Progress(3, terminal)
     for request in requests:

@@ -76,7 +76,7 @@ def test_codes_far_apart_have_a_spread_a_width_and_a_mismatch():
     parts = metrics.code_spreads([(mean, np.full((400, 2), 2 * np.log(0.1)))])
     assert_allclose(parts["spread_of_codes"]["median"], 3.0, rtol=0.1)
     assert_allclose(parts["sigma"]["median"], 0.1)
-    kl = parts["information_low"]["median"] + parts["mismatch"]["median"]
+    kl = parts["information_low"]["median"] + parts["mismatch_high"]["median"]
     exact = 0.5 * (np.square(mean) + 0.01 - 1 - np.log(0.01)).sum(axis=1).mean()
     assert_allclose(kl, exact)
 

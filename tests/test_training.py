@@ -58,7 +58,7 @@ def test_an_interrupted_run_ends_with_the_same_history_and_weights(tmp_path, kil
 
 def test_a_run_that_goes_on_from_a_checkpoint_says_what_lay_before_it(tmp_path, killed_at, monkeypatch):
     monkeypatch.setenv("LABKIT_RUN_DIR", str(tmp_path / "run"))
-    facts = lambda: facts_of(read_facts(tmp_path / "run" / "facts.jsonl"), "resumed")  # noqa: E731
+    facts = lambda: facts_of(read_facts(tmp_path / "run" / "facts.jsonl")[0], "resumed")  # noqa: E731
     with pytest.raises(KeyboardInterrupt):
         fit(small_vae(), out=tmp_path / "vae", callbacks=[killed_at(2)])
     assert facts() == []
@@ -322,7 +322,7 @@ def test_layers_inside_layers_are_found():
 def test_a_run_says_which_road_it_took_and_with_how_many_threads(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_RUN_DIR", str(tmp_path))
     history = fit(small_vae())
-    (fact,) = facts_of(read_facts(tmp_path / "facts.jsonl"), "training")
+    (fact,) = facts_of(read_facts(tmp_path / "facts.jsonl")[0], "training")
     assert fact["road"] == history.road
     assert fact["threads"] >= 1
     assert "too few for XLA" in history.road

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -93,13 +94,21 @@ def complain(line: str) -> None:
 
 def end_of_pipe(error: BrokenPipeError) -> int:
     """Exit status 0 where it is standard output that broke: "labkit labs | head -1" has what it wants."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+    if reader_is_gone():
         silence()
         return 0
     complain(f"a connection broke: {error}")
     return 1
+
+
+def reader_is_gone() -> bool:
+    """Whether nobody reads standard output any more."""
+    try:
+        watch = select.poll()
+        watch.register(1, 0)  # errors are told without asking
+        return bool(watch.poll(0))
+    except (AttributeError, OSError):  # Windows has no poll
+        return True
 
 
 def silence() -> None:

@@ -99,14 +99,27 @@ class VAE(EncoderDecoder):
         return self.decode(z_mean)
 
 
-def dense_vae(hidden=(256,), latent_dim=2, *, beta=1.0, mean_image=None, initializer="he", seed=0):
-    """Build a VAE of fully connected layers, its decoder the mirror of its encoder.
+def dense_vae(
+    hidden=(256,),
+    latent_dim=2,
+    *,
+    decoder_hidden=None,
+    beta=1.0,
+    mean_image=None,
+    initializer="he",
+    seed=0,
+):
+    """Build a VAE of fully connected layers.
 
-    The arguments are those of `dense_encoder`, `dense_decoder` and `VAE`; `hidden` is
-    given from the image on.
+    The arguments are those of `dense_encoder`, `dense_decoder` and `VAE`; `hidden` is given from
+    the image on, `decoder_hidden` from the code on, and None mirrors the encoder.
     """
     encoder = dense_encoder(hidden, latent_dim, initializer=initializer, seed=seed)
     decoder = dense_decoder(
-        hidden[::-1], latent_dim, mean_image=mean_image, initializer=initializer, seed=seed
+        hidden[::-1] if decoder_hidden is None else decoder_hidden,
+        latent_dim,
+        mean_image=mean_image,
+        initializer=initializer,
+        seed=seed,
     )
     return VAE(encoder, decoder, beta=beta, seed=seed)

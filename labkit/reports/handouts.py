@@ -32,9 +32,10 @@ class Requirement:
 class Check:
     """How a run stands to one requirement, and where.
 
-    `state` is "checked" where claims bear on it and all hold, "failed" where one does not,
-    "answered" where cells carry its tag and nobody but a reader can judge them, "unanswered"
-    where no cell does or its answer is empty, "not run" where such a cell did not run.
+    `state` is "checked" where claims bear on it and all hold, "failed" where a check or a target
+    does not, "answered" where cells carry its tag and nobody but a reader can judge them: it asks
+    for an answer in words, or a finding came out otherwise, or no claim bears on it. "unanswered"
+    is where no cell carries it or its answer is empty, "not run" where such a cell did not run.
     `places` holds, by the heading of the section, the anchors and numbers of its cells; `answer`
     the Markdown of the paragraph that begins with "**Answer.**"; `differs` whether the answering
     text is another than in labkit's own notebook.
@@ -118,14 +119,15 @@ def checklist(notebook, lab: str, judged: Iterable[Judged] = ()) -> tuple[list[C
 def state(cells: list, bearing: Iterable[Judged], *, asked: bool) -> str:
     """The state of a requirement, see `Check`; `asked` if its original has an answer in words."""
     states = {claim.state for claim in bearing}
+    failing = {claim.claim.kind for claim in bearing if claim.state == "fails"}
     ran = [c.metadata.get("labkit", {}).get("status", "ran") == "ran" for c in cells if c.cell_type == "code"]
     if not cells or (asked and len(plain(answer_of(cells)).split()) < FEWEST_WORDS):
         return "unanswered"
     if not all(ran):
         return "not run"
-    if "fails" in states:
+    if failing - {"finding"}:
         return "failed"
-    return "checked" if "holds" in states and "too short" not in states else "answered"
+    return "checked" if states == {"holds"} and not asked else "answered"
 
 
 def answer_of(cells: Iterable) -> str:

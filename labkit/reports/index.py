@@ -93,7 +93,7 @@ def rebuild(out: Path) -> None:
 def look(out: Path) -> Overview:
     """Read what there is in `out`."""
     about, overview = about_labs(), Overview([], [], [], [])
-    folders = [folder for folder in sorted(out.iterdir()) if (folder / "run.json").is_file()]
+    folders = [folder for folder in sorted(out.iterdir()) if (folder / "run.json").exists()]
     size = "card" if len(folders) <= MOST_CARDS else "row"
     for folder in folders:
         try:

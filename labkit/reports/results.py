@@ -43,17 +43,18 @@ def put_results(
 
     With `keep`, for there was a completed run in `report_dir` before this one, a run that is not
     complete goes to ``failed/`` inside it; a completed run removes ``failed/``. The executed
-    notebook, with its record and a bare page, is in place before anything is drawn from it. A
-    page that cannot be drawn is a failed run with a page that says so. Raises OSError if
-    something cannot be written; what was in place is then untouched.
+    notebook, with its record and a bare page, is in place before anything is drawn from it, unless
+    it would take the place of that completed run. A page that cannot be drawn is a failed run with
+    a page that says so. Raises OSError if something cannot be written; what was in place is then
+    untouched.
 
     Args:
         folder: the notebook's, for pictures that lie beside it.
     """
     clean = path_cleaner(out)
-    target = report_dir / FAILED if keep and record.status != "completed" else report_dir
-    ways = neighbours(record.lab, target, out)
     record, metrics = record.cleaned(clean), clean_texts(metrics, clean)
+    target = place_for(record, report_dir, keep)
+    ways = neighbours(record.lab, target, out)
     try:
         notebook = apply_record(notebook, record, clean)
         if record.people == people.LEFT_OUT:
@@ -62,12 +63,20 @@ def put_results(
     except Exception as error:  # whatever a cell displayed, the run keeps its record
         record, notebook = without_report(record, error), nbformat.v4.new_notebook()
         files = report_files(record, {}, notebook, html.render_bare(record, ways))
-    write_report(files, {}, target)
+    if not (keep and target == report_dir):
+        write_report(files, {}, target)
     record, files, pictures = drawn(record, metrics, notebook, ways, folder, files)
-    write_report(files, pictures, target)
+    if (place := place_for(record, report_dir, keep)) != target:  # complete, but it cannot be drawn
+        files["report.html"] = html.render_bare(record, neighbours(record.lab, place, out)).encode()
+    write_report(files, pictures, place)
     if record.status == "completed":
         remove_report(report_dir / FAILED)
     return record
+
+
+def place_for(record: RunRecord, report_dir: Path, keep: bool) -> Path:
+    """Where the results of a run go: beside a completed one that is kept, if it is not complete."""
+    return report_dir / FAILED if keep and record.status != "completed" else report_dir
 
 
 def drawn(

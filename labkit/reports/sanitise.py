@@ -84,6 +84,9 @@ ON_PAGE = {
     "button": {"type"},
     "input": {"type"},
     "pre": {"tabindex"},
+    "ul": {"tabindex"},
+    "img": {"decoding"},
+    "td": {"data-value"},  # by which a table is sorted
 }
 STYLES = names(
     "color background-color border border-top border-right border-bottom border-left border-color "

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from labkit import player
+from labkit.reports import index
 from labkit.reports.results import put_results
 
 pytestmark = pytest.mark.browser
@@ -37,6 +38,7 @@ def page(tmp_path_factory):
     record = replace(hostile.RECORD, warnings=hostile.HOSTILE, parameters={bad: bad}, notebook=bad)
     place = out / "01_lab"
     put_results(record, {bad: bad}, nbformat.v4.new_notebook(cells=[own, *cells]), place, out, keep=False)
+    index.rebuild(out)
     return place / "report.html"
 
 

@@ -158,11 +158,13 @@ def png_seeds() -> list[bytes]:
 
 def read_png(path: Path, good: bytes) -> None:
     """A thumbnail for the overview of reports, or none."""
-    from labkit.reports.index import thumbnail
+    from labkit.reports.thumbnails import thumbnail
 
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "figure.png").write_bytes(path.read_bytes())
-        made = thumbnail(Path(folder), "figure")
+        (report_dir := Path(folder) / "01_lab").mkdir()
+        (report_dir / "figures").mkdir()
+        (report_dir / "figures" / "figure.png").write_bytes(path.read_bytes())
+        made = thumbnail(report_dir, Path(folder), "figure", "card")
     assert made is None or made.startswith("data:image/")
 
 
