@@ -1,6 +1,7 @@
 """Mutated notebooks, run.json and metrics.json: a page, or one of the errors that are meant; never a crash."""  # noqa: E501
 
 import json
+import os
 
 import nbformat
 import pytest
@@ -87,7 +88,11 @@ def mangled(draw, text):
     return bytes(content)
 
 
-SOME = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+SOME = settings(
+    max_examples=int(os.environ.get("FUZZ_COUNT", "40")),  # python -m tests.fuzz pages asks for thousands
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(scope="module")
