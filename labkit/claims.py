@@ -281,8 +281,10 @@ def sentence(claim: Claim) -> str:
 def numbers_text(numbers: dict[str, Any]) -> str:
     """Numbers in a row, "kl 0.5 · seeds 3", lists in brackets; those of `compare` as a sentence part."""
     if set(numbers) == COMPARED:
-        both = [compared_text(numbers, label) for label in ("better", "worse")]
-        return f"in {numbers['ahead']} of {numbers['seeds']} seeds · {both[0]} against {both[1]}"
+        first, second = (compared_text(numbers, label) for label in ("better", "worse"))
+        a, b = numbers["better_median"], numbers["worse_median"]
+        relation = "<" if a < b else ">" if a > b else "="
+        return f"in {numbers['ahead']} of {numbers['seeds']} seeds · {first} {relation} {second}"
     return " · ".join(f"{key.replace('_', ' ')} {number_text(value)}" for key, value in numbers.items())
 
 

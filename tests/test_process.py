@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from labkit.reports import process
 from labkit.reports.process import ProcessTree
 
 MB = 2**20
@@ -24,10 +25,10 @@ time.sleep(60)
 
 @pytest.fixture
 def tree():
-    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"ready\n"
-        yield ProcessTree(process.pid, 400 * MB)
-        process.kill()
+    with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout.readline() == b"ready\n"
+        yield ProcessTree(parent.pid, 400 * MB)
+        parent.kill()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what processes share")
@@ -37,6 +38,16 @@ def test_pages_that_forked_children_share_are_counted_once(tree):
     assert len(tree.known) == 5
     tree.most_memory = 90 * MB
     assert tree.sample(), "what was measured before is measured again where it could be too much"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what processes share")
+def test_memory_that_is_shared_no_longer_is_seen(tree, monkeypatch):
+    """Fewer resident bytes than before, and yet a new peak: the pages are one process's own now."""
+    tree.sample()
+    monkeypatch.setattr(process, "memory_of", lambda one, shared=False: 80 * MB if one in few else 0)
+    few = sorted(tree.known, key=lambda one: one.pid)[:3]
+    tree.sample()
+    assert tree.peak == 240 * MB
 
 
 def test_the_peak_stays_when_the_processes_are_gone(tree):

@@ -35,21 +35,24 @@ class ProcessTree:
         self.known = {self.root}
         self.most_memory = most_memory  # bytes, above which the tree is to be ended
         self.peak = 0  # bytes held at most
-        self.seen = 0  # resident bytes at most, shared pages counted by each of their processes
+        self.measured = (0, 0)  # resident bytes, and how many processes, when pages were last divided
 
     def sample(self) -> bool:
         """Note the processes there are now and the memory that they hold; say if it is too much.
 
         Linux walks a process's pages to divide the shared ones, and the process waits meanwhile. No
-        share is above what is resident, so they are divided only where that is news, to one percent.
+        share is above what is resident, so pages are divided only where that could be a new peak and
+        one percent or a process has come or gone since.
         """
         # When the root is gone, what is known of the tree stays known.
         with contextlib.suppress(psutil.NoSuchProcess):
             self.known |= set(self.root.children(recursive=True))
-        resident = sum(memory_of(process) for process in self.known)
-        if resident <= min(1.01 * self.seen, self.most_memory):
+        resident = [held for process in self.known if (held := memory_of(process))]
+        now, before = (sum(resident), len(resident)), self.measured
+        known_to_share = now[1] == before[1] and abs(now[0] - before[0]) <= 0.01 * before[0]
+        if now[0] <= self.most_memory and (now[0] <= self.peak or known_to_share):
             return False
-        self.seen = max(self.seen, resident)
+        self.measured = now
         held = sum(memory_of(process, shared=True) for process in self.known)
         self.peak = max(self.peak, held)
         return held > self.most_memory

@@ -1,5 +1,6 @@
 """Mutated notebooks, run.json and metrics.json: a page, or one of the errors that are meant; never a crash."""  # noqa: E501
 
+import copy
 import json
 import os
 
@@ -72,7 +73,7 @@ def mutated(draw, original):
         for key in path[:-1]:
             holder = holder[key]
         if draw(st.booleans()):
-            holder[path[-1]] = draw(ODD)
+            holder[path[-1]] = copy.deepcopy(draw(ODD))  # for a later change may lie inside of it
         else:
             del holder[path[-1]]
     return value
