@@ -14,7 +14,13 @@ from labkit.reports.handouts import requirement_ids, requirements
 
 NOTEBOOKS = {lab.name: nbformat.read(lab.path, as_version=4) for lab in labs().values()}
 # evidence, claims and readings in cells of their own
-SECOND_EDITION = ["01_vae_mnist", "02_vae_to_gan", "03_ae_vs_vae_fashion", "07_gan_lsgan_dcgan_mnist"]
+SECOND_EDITION = [
+    "01_vae_mnist",
+    "02_vae_to_gan",
+    "03_ae_vs_vae_fashion",
+    "06_vae_cvae_mnist",
+    "07_gan_lsgan_dcgan_mnist",
+]
 each_notebook = pytest.mark.parametrize("notebook", list(NOTEBOOKS.values()), ids=list(NOTEBOOKS))
 second_edition = pytest.mark.parametrize("name", SECOND_EDITION)
 

@@ -182,11 +182,11 @@ def fcd(images, references) -> float:
 
 
 def fidelity(images, references) -> dict[str, float]:
-    """`fcd`, precision and recall of images, by name; the arguments are those of `fcd`."""
+    """`fcd`, precision and recall of images, the latter in per cent; the arguments are those of `fcd`."""
     features = compared_features(images, references)
     near = prdc(references.features, features)
     distance = frechet_distance(features, references.features)
-    return {"fcd": distance, "precision": near.precision, "recall": near.recall}
+    return {"fcd": distance, "precision": 100 * near.precision, "recall": 100 * near.recall}
 
 
 def compared_features(images, references) -> np.ndarray:
