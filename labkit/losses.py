@@ -167,6 +167,34 @@ def kl_divergence(z_mean, z_log_var):
     return sum_per_image(kl_divergence_per_dim(z_mean, z_log_var))
 
 
+def log_prior_ratio(z, z_log_var, epsilon):
+    """ln p(z) − ln q(z|x) of draws z = z_mean + exp(½ z_log_var) epsilon, where p is N(0, I).
+
+    Its mean over draws is −KL(q(z|x) ‖ N(0, I)).
+
+    Args:
+        z, epsilon: shape (draws, batch, D). z_log_var: shape (batch, D).
+
+    Returns:
+        Nats, summed over latents, shape (draws, batch). The (2π)^½D of both densities cancel.
+    """
+    return 0.5 * ops.sum(ops.square(epsilon) + z_log_var - ops.square(z), axis=-1)
+
+
+def importance_weighted_bound(log_weights):
+    """ln (1/k) Σ w of k importance weights w = p(x, z)/q(z|x) an image, in nats.
+
+    Args:
+        log_weights: ln w, shape (k, batch).
+
+    Returns:
+        Lower bounds on ln p(x) in expectation, shape (batch,); k = 1 gives an ELBO of one draw.
+
+    Source: Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016.
+    """
+    return ops.logsumexp(log_weights, axis=0) - math.log(log_weights.shape[0])
+
+
 def sum_per_image(values):
     """Sum over all axes but the first: shape (batch, ...) → (batch,)."""
     return ops.sum(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)

@@ -18,6 +18,7 @@ SLOW = {
     "test_cvae.py",
     "test_fuzz.py",
     "test_gan.py",
+    "test_iwae.py",
     "test_pooled_conv.py",
     "test_published.py",
     "test_quiet.py",

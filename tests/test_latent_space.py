@@ -128,3 +128,15 @@ def test_a_cloud_has_the_centre_and_the_widths_that_it_was_made_with():
     assert cloud["largest_variance"] == pytest.approx(9, rel=0.05)
     with pytest.raises(ValueError, match="n at least 2"):
         metrics.code_cloud(z[:1])
+
+
+def test_a_style_is_shared_where_the_code_fixes_the_measure_whatever_the_class(rng):
+    z = rng.normal(size=(500, 2))
+
+    def shared(decode):
+        return metrics.style_shared(decode, z, lambda images: images[:, 0], classes=4)
+
+    assert_allclose(shared(lambda z, y: z + 3 * y[:, None]), 1)  # each class moves it
+    assert abs(shared(lambda z, y: rng.normal(size=z.shape))) < 0.1
+    signs = np.array([1, 1, 1, -1])
+    assert_allclose(shared(lambda z, y: signs[y][:, None] * z), 0, atol=1e-12)  # 3 pairs of 6 are opposed

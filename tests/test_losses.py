@@ -5,6 +5,7 @@ import math
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow as tf
 from hypothesis import given
 from keras import ops
@@ -159,6 +160,24 @@ def test_kl_agrees_with_monte_carlo_within_its_standard_error(mean, log_var):
     standard_error = draws.std() / math.sqrt(len(draws))
     exact = float(losses.kl_divergence(array([mean]), array([log_var]))[0])
     assert_allclose(exact, draws.mean(), atol=4 * standard_error)
+
+
+def test_log_prior_ratio_is_that_of_the_two_densities(rng):
+    z_mean, z_log_var = rng.normal(size=(2, 5, 3))
+    epsilon = rng.normal(size=(4, 5, 3))
+    sigma = np.exp(0.5 * z_log_var)
+    z = z_mean + sigma * epsilon
+    true = (scipy.stats.norm.logpdf(z) - scipy.stats.norm.logpdf(z, z_mean, sigma)).sum(axis=2)
+    assert_allclose(losses.log_prior_ratio(z, z_log_var, epsilon), true, rtol=1e-5)
+
+
+def test_importance_weighted_bound_is_the_log_of_the_mean_weight_and_bears_large_numbers(rng):
+    log_weights = rng.normal(size=(7, 3))
+    bound = losses.importance_weighted_bound(log_weights)
+    assert_allclose(bound, np.log(np.exp(log_weights).mean(axis=0)), rtol=1e-5)
+    assert_allclose(losses.importance_weighted_bound(log_weights - 2000.0), bound - 2000.0, rtol=1e-6)
+    assert_allclose(losses.importance_weighted_bound(log_weights[:1]), log_weights[0], rtol=1e-5)
+    assert np.all(bound >= log_weights.mean(axis=0))
 
 
 def test_sum_per_image_keeps_the_batch_apart():

@@ -86,10 +86,15 @@ def test_elbo_of_a_conditional_model_bounds_the_evidence_given_the_label(rng):
     assert_allclose(result.per_image.mean(), result.negative_elbo)
     assert_allclose(result.per_image.std() / math.sqrt(300), result.standard_error)
     # The cost of an image under every label gives ln p(x) = ln Σ p(y) p(x|y), whatever its own is.
-    costs = [metrics.elbo(x=x, labels=np.full(300, c), **conditional).per_image for c in range(3)]
-    mixture = np.logaddexp.reduce([-cost - math.log(3) for cost in costs])
+    costs = metrics.elbo_by_class(x=x, classes=3, **conditional)
+    assert_allclose(costs[labels == 1, 1], result.per_image[labels == 1], atol=1.0)
     evidence = np.logaddexp.reduce([model.log_evidence(x - shift[c]) - math.log(3) for c in range(3)])
-    assert_allclose(mixture.mean(), evidence.mean(), atol=0.05)
+    assert_allclose(-metrics.sum_over_classes(costs).mean(), evidence.mean(), atol=0.05)
+
+
+def test_a_sure_label_saves_nothing_in_the_sum_over_classes_and_a_free_one_its_price():
+    costs = np.array([[100.0] + [200.0] * 9, [100.0] * 10])
+    assert_allclose(metrics.sum_over_classes(costs), [100 + math.log(10), 100])
 
 
 def test_elbo_refuses_another_number_of_labels():
@@ -116,6 +121,7 @@ def test_iw_nll_with_the_exact_posterior_is_exact_for_any_k(rng):
         result = metrics.iw_nll(model.posterior, model.decode, x, k=k, nll=model.nll)
         assert_allclose(result.value, -model.log_evidence(x).mean(), rtol=1e-5)
     assert (result.k, result.images) == (7, 40)
+    assert_allclose(result.per_image, -model.log_evidence(x), rtol=1e-4)
 
 
 def test_iw_nll_of_another_posterior_falls_from_the_elbo_to_the_exact_value(rng):

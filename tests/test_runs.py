@@ -84,7 +84,7 @@ def test_a_verdict_needs_pairs():
 
 CALM = {
     "fcd": [30.0, 12.0, 14.0, 9.0],
-    "recall": [0, 0.2, 0.3, 0.4],
+    "recall": [0, 20, 30, 40],
     "d_real": [0.9, 0.7],
     "d_fake": [0.2, 0.3],
 }
@@ -96,7 +96,7 @@ CALM = {
         ({}, 1),
         ({"fcd": [30.0, 12.0, 18.5, 9.0]}, 0),  # lost half as much again on the way
         ({"fcd": [30.0, 31.0, 32.0]}, 0),  # learns nothing
-        ({"recall": [0.4, 0.09]}, 0),
+        ({"recall": [40, 9]}, 0),
         ({"d_real": [0.97], "d_fake": [0.05]}, 0),
     ],
 )
@@ -107,6 +107,4 @@ def test_a_run_is_stable_that_keeps_varies_plays_and_learns(change, stable):
 
 def test_the_numbers_of_the_rule():
     found = metrics.stability(CALM, noise=60)
-    assert_allclose(
-        [found[name] for name in ("lost", "recall", "gap", "of_noise")], [14 / 12, 0.4, 0.4, 0.15]
-    )
+    assert_allclose([found[name] for name in ("lost", "recall", "gap", "of_noise")], [14 / 12, 40, 0.4, 0.15])

@@ -239,8 +239,9 @@ def test_fidelity_is_what_judging_samples_gives_for_the_same_images(references):
     found = metrics.fidelity(images, references)
     judged = metrics.judge_samples(images, references)
     assert found["fcd"] == metrics.fcd(images, references) == pytest.approx(judged.fcd.value)
-    assert (found["precision"], found["recall"]) == (judged.prdc.precision, judged.prdc.recall)
-    more = metrics.fidelity(images, references, more=("coverage", "density"))
-    assert more == found | {"coverage": judged.prdc.coverage, "density": judged.prdc.density}
+    per_cent = [100 * judged.prdc.precision, 100 * judged.prdc.recall]
+    assert [found["precision"], found["recall"]] == per_cent
+    more = metrics.fidelity(images, references, more=("coverage",))
+    assert more == found | {"coverage": 100 * judged.prdc.coverage}
     with pytest.raises(ValueError, match="images holds 249 images; n = 250"):
         metrics.fcd(images[:249], references)

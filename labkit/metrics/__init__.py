@@ -20,8 +20,25 @@ from labkit.metrics.exact import (
     log_joint,
     posterior,
 )
-from labkit.metrics.latent_space import Roughness, code_cloud, linear_probe, neighbour_probe, roughness, slant
-from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
+from labkit.metrics.latent_space import (
+    Roughness,
+    code_cloud,
+    linear_probe,
+    neighbour_probe,
+    roughness,
+    slant,
+    style_shared,
+)
+from labkit.metrics.likelihood import (
+    Elbo,
+    IwNll,
+    active_units,
+    binarise,
+    elbo,
+    elbo_by_class,
+    iw_nll,
+    sum_over_classes,
+)
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
 from labkit.metrics.reconstruction import (
     bce,
@@ -96,6 +113,7 @@ __all__ = [
     "code_spreads",
     "conditional_agreement",
     "elbo",
+    "elbo_by_class",
     "elbo_spreads",
     "elbo_surgery",
     "fcd",
@@ -136,6 +154,8 @@ __all__ = [
     "ssim",
     "stability",
     "standard_errors_apart",
+    "style_shared",
+    "sum_over_classes",
     "training_seconds",
     "unrest",
     "verdict",

@@ -127,3 +127,20 @@ def slant(images) -> np.ndarray:
     rows = rows - (ink * rows).sum(axis=(1, 2), keepdims=True)
     columns = columns - (ink * columns).sum(axis=(1, 2), keepdims=True)
     return -(ink * rows * columns).sum(axis=(1, 2)) / (ink * rows**2).sum(axis=(1, 2))
+
+
+def style_shared(decode, z, measure, classes=10) -> float:
+    """Correlation of a measure of images between classes that are drawn from the same codes.
+
+    Args:
+        decode: function of codes (n, D) and classes (n,) → images.
+        z: codes, shape (n, D), at least two.
+        measure: function of images → one number an image, shape (n,), such as `slant`.
+        classes: how many there are, at least two.
+
+    Returns:
+        Mean over all pairs of classes: 0 where they have nothing in common, 1 where a code fixes
+        the measure whatever the class.
+    """
+    each = [measure(np.asarray(decode(z, np.full(len(z), c)))) for c in range(classes)]
+    return float(np.corrcoef(each)[np.triu_indices(classes, k=1)].mean())

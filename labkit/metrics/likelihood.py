@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from labkit.losses import bernoulli_nll, check_takes_logits, kl_divergence_per_dim
+from labkit.losses import bernoulli_nll, check_takes_logits, kl_divergence_per_dim, log_prior_ratio
 
 # Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, section 5.
 ACTIVE_THRESHOLD = 0.01
@@ -95,6 +95,27 @@ def elbo_of_batch(encode, decode_logits, x, y, nll, samples, noise):
     return reconstruction, kl, z_mean
 
 
+def elbo_by_class(encode, decode_logits, x, *, classes=10, **options) -> np.ndarray:
+    """−ELBO of each image under each class of a conditional model, in nats, shape (n, classes).
+
+    The smallest of a row names the class that the model thinks most likely. The arguments are
+    those of `elbo`, which is asked once for each class, with the same noise.
+    """
+    labels = [np.full(len(x), c) for c in range(classes)]
+    found = [elbo(encode, decode_logits, x, labels=y, **options).per_image for y in labels]
+    return np.stack(found, axis=1)
+
+
+def sum_over_classes(costs) -> np.ndarray:
+    """Bounds on −ln p(x), shape (n,), from bounds on −ln p(x|y) of equally frequent classes, (n, classes).
+
+    −ln Σ_y e^−cost / classes. Kingma et al., "Semi-supervised Learning with Deep Generative
+    Models", NeurIPS 2014.
+    """
+    costs = np.asarray(costs, "float64")
+    return -np.logaddexp.reduce(-costs - math.log(costs.shape[1]), axis=1)
+
+
 def active_units(z_mean, threshold=ACTIVE_THRESHOLD):
     """Which latents are used: variance over images of the posterior mean above `threshold`.
 
@@ -103,17 +124,19 @@ def active_units(z_mean, threshold=ACTIVE_THRESHOLD):
     return np.var(np.asarray(z_mean), axis=0) > threshold
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class IwNll:
     """Importance-weighted bound on −ln p(x), in nats an image: mean over `images` images.
 
-    `standard_error` is that of the mean over images; `k` is the number of samples an image.
+    `standard_error` is that of the mean over images, whose own values are `per_image`, shape
+    (images,); `k` is the number of samples an image.
     """
 
     value: float
     standard_error: float
     k: int
     images: int
+    per_image: np.ndarray
 
 
 def iw_nll(encode, decode_logits, x, *, k=5000, nll=bernoulli_nll, chunk=2500, seed=0) -> IwNll:
@@ -151,7 +174,8 @@ def iw_nll(encode, decode_logits, x, *, k=5000, nll=bernoulli_nll, chunk=2500, s
         z_mean, z_log_var = (ops.cast(part, "float32") for part in encode(batch))
         found.append(compiled(batch, z_mean, z_log_var, tf.constant([seed, i])).numpy())
     per_image = -np.concatenate(found)[: len(x)].astype("float64")
-    return IwNll(float(per_image.mean()), float(per_image.std() / np.sqrt(len(x))), k, len(x))
+    error = float(per_image.std() / np.sqrt(len(x)))
+    return IwNll(float(per_image.mean()), error, k, len(x), per_image)
 
 
 def log_evidence(x, z_mean, z_log_var, seed, *, decode_logits, nll, k, draws):
@@ -172,8 +196,7 @@ def log_evidence(x, z_mean, z_log_var, seed, *, decode_logits, nll, k, draws):
 def log_weights(x, z_mean, z_log_var, epsilon, decode_logits, nll):
     """ln p(x, z)/q(z|x) at z = z_mean + exp(½ z_log_var) epsilon, shape (draws, batch)."""
     z = z_mean + ops.exp(0.5 * z_log_var) * epsilon  # (draws, batch, D)
-    # ln p(z) − ln q(z|x), in which the (2π)^½D cancel
-    prior_ratio = 0.5 * ops.sum(ops.square(epsilon) + z_log_var - ops.square(z), axis=2)
+    prior_ratio = log_prior_ratio(z, z_log_var, epsilon)
     flat = ops.reshape(z, (-1, z.shape[2]))
     repeated = ops.reshape(ops.broadcast_to(x, (*epsilon.shape[:1], *x.shape)), (-1, *x.shape[1:]))
     return prior_ratio - ops.reshape(nll(repeated, decode_logits(flat)), prior_ratio.shape)

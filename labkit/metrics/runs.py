@@ -40,7 +40,7 @@ def unrest(values) -> float:
     return float(np.median(np.abs(np.diff(np.log(half)))))
 
 
-MOST_LOST, LEAST_RECALL, WIDEST_GAP, MOST_OF_NOISE = 1.5, 0.1, 0.9, 0.5
+MOST_LOST, LEAST_RECALL, WIDEST_GAP, MOST_OF_NOISE = 1.5, 10, 0.9, 0.5
 
 
 def stability(history, noise) -> dict[str, float]:
@@ -49,13 +49,13 @@ def stability(history, noise) -> dict[str, float]:
     The rule, the same for every run. It is stable if it
 
     - keeps what it had: the FCD was never above 1.5 times the least before it (`lost`);
-    - stays varied: recall is at least 0.1 in the end (`recall`);
+    - stays varied: recall is at least 10 % in the end (`recall`);
     - plays on: the discriminator's mean answers to real and fake are less than 0.9 apart in
       the end (`gap`), beyond which the generator learns little;
     - learns: the FCD is at most half of that of noise in the end (`of_noise`).
 
     Args:
-        history: with "fcd", "recall", "d_real" and "d_fake", one value an epoch; D's answers
+        history: with "fcd", "recall" in per cent, "d_real" and "d_fake", one value an epoch; D's answers
             are probabilities.
         noise: FCD of noise images.
 

@@ -182,15 +182,14 @@ def fcd(images, references) -> float:
 
 
 def fidelity(images, references, more=()) -> dict[str, float]:
-    """`fcd`, precision and recall of images, by name, and what `more` names of a `Prdc`.
+    """`fcd` of images, and in per cent precision, recall and what `more` names of a `Prdc`.
 
     The other arguments are those of `fcd`.
     """
     features = compared_features(images, references)
     near = prdc(references.features, features)
     distance = frechet_distance(features, references.features)
-    found = {"fcd": distance, "precision": near.precision, "recall": near.recall}
-    return found | {name: getattr(near, name) for name in more}
+    return {"fcd": distance} | {name: 100 * getattr(near, name) for name in ("precision", "recall", *more)}
 
 
 def compared_features(images, references) -> np.ndarray:

@@ -13,8 +13,7 @@ from labkit.metrics.surgery import elbo_surgery
 # of an `Elbo`, with the decimals of each in a table
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
 # Of numbers that a measure gives: counts and shares
-DECIMALS = {"classes": 0, "gaussians": 0, "precision": 3, "recall": 3, "copies": 3, "agreement": 4}
-DECIMALS |= {"coverage": 3, "rarest": 3, "stable": 0}
+DECIMALS = {"classes": 0, "gaussians": 0, "copies": 3, "rarest": 3, "stable": 0}
 HEADINGS = {
     "fcd": "FCD",
     "grey_ink": "grey share of ink",
@@ -28,8 +27,13 @@ HEADINGS = {
     "of_noise": "FCD, share of noise's",
     "rarest": "rarest class, share",
     "negative_elbo": "test −ELBO",
+    "label_paid": "with its label",
     "standard_error": "standard error over images",
     "kl": "KL",
+    "precision": "precision, %",
+    "recall": "recall, %",
+    "agreement": "agreement, %",
+    "coverage": "coverage, %",
     "active_units": "active latents",
     "mse_1000": "1,000 × MSE, seed 0",
     "pca_mse_1000": "1,000 × MSE of PCA",

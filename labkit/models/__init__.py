@@ -7,10 +7,11 @@ from labkit.models.conditional_gan import ConditionalGAN
 from labkit.models.conv import conv_discriminator, conv_generator
 from labkit.models.conv_autoencoder import conv_decoder, conv_encoder, conv_vae
 from labkit.models.cvae import CVAE, dense_cvae
-from labkit.models.dense import dense_decoder, dense_encoder
+from labkit.models.dense import conditional_decoder, dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
 from labkit.models.dense_weights import dense_layers
 from labkit.models.gan import GAN, gradient_penalty, squared_slope
+from labkit.models.iwae import IWAE
 from labkit.models.map_autoencoder import map_decoder, map_encoder, map_vae
 from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
 from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
@@ -20,6 +21,7 @@ from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 __all__ = [
     "CVAE",
     "GAN",
+    "IWAE",
     "VAE",
     "Autoencoder",
     "AveragedGenerator",
@@ -27,6 +29,7 @@ __all__ = [
     "Sampling",
     "SpectralNormalization",
     "arithmetic_table",
+    "conditional_decoder",
     "conv_decoder",
     "conv_discriminator",
     "conv_encoder",

@@ -33,10 +33,14 @@ class EncoderDecoder(keras.Model):
         self.check_data(x)
         return self.run_encoder(x)
 
+    def decode_logits(self, z):
+        """Logits (batch, *image) for codes `z` of shape (batch, D)."""
+        check_codes(z, self.decoder.input_shape[1])
+        return self.run_decoder(z)
+
     def decode(self, z):
         """Pixels in [0, 1] for codes `z` of shape (batch, D)."""
-        check_codes(z, self.decoder.input_shape[1])
-        return self.pixels(self.run_decoder(z))
+        return self.pixels(self.decode_logits(z))
 
     def check_data(self, x):
         """Raise ValueError unless `x` holds images in [0, 1] of the encoder's shape."""

@@ -66,15 +66,61 @@ def dense_decoder(
     """
     check_sizes(latent_dim=latent_dim, **indexed("hidden", hidden))
     relu, linear, _ = initializers(initializer, seed + 1)
-    bias = "zeros" if mean_image is None else logit_bias(mean_image, image_shape)
     z = keras.Input((latent_dim,), name="z")  # 2
     h = hidden_layers(z, hidden, relu)  # 256
-    pixels = layers.Dense(
-        math.prod(image_shape), kernel_initializer=linear(), bias_initializer=bias, name="pixel_logits"
-    )
-    h = pixels(h)  # 784
-    logits = layers.Reshape(image_shape, name="logits")(h)  # 28×28×1
+    logits = pixel_logits(h, image_shape, mean_image, linear)  # 28×28×1
     return keras.Model(z, logits, name="decoder")
+
+
+def conditional_decoder(
+    hidden, latent_dim, n_classes=10, *, image_shape=(28, 28, 1), mean_image=None, initializer="he", seed=0
+):
+    """Build a decoder whose every layer is told the class: the one-hot label joins each layer's input.
+
+    The arguments and errors are those of `dense_decoder`, and `n_classes` labels.
+
+    Returns:
+        keras.Model from code and one-hot label (batch, D + n_classes) to logits (batch, *image_shape).
+    """
+    check_sizes(latent_dim=latent_dim, n_classes=n_classes, **indexed("hidden", hidden))
+    relu, linear, _ = initializers(initializer, seed + 1)
+    joined = keras.Input((latent_dim + n_classes,), name="z_and_label")  # 25
+    label = LabelOf(n_classes, name="label")(joined)  # 10
+    h = joined
+    for i, units in enumerate(hidden, start=1):
+        h = layers.Dense(units, activation="relu", kernel_initializer=relu(), name=f"hidden_{i}")(h)  # 400
+        h = layers.Concatenate(name=f"with_label_{i}")([h, label])  # 410
+    logits = pixel_logits(h, image_shape, mean_image, linear)  # 28×28×1
+    return keras.Model(joined, logits, name="decoder")
+
+
+class LabelOf(layers.Layer):
+    """The one-hot label at the end of what it was joined to: (batch, n + n_classes) → (batch, n_classes).
+
+    A layer with a name and not a slice, which Keras numbers anew for each model: equal networks
+    have to look equal, so that they share compiled steps.
+    """
+
+    def __init__(self, n_classes, **kwargs):
+        super().__init__(**kwargs)
+        self.n_classes = n_classes
+
+    def call(self, joined):
+        """The last `n_classes` columns."""
+        return joined[:, -self.n_classes :]
+
+    def get_config(self):
+        """How many classes there are."""
+        return {**super().get_config(), "n_classes": self.n_classes}
+
+
+def pixel_logits(h, image_shape, mean_image, initializer):
+    """Append the layer that makes logits (batch, *image_shape) of the tensor `h`, shape (batch, n)."""
+    bias = "zeros" if mean_image is None else logit_bias(mean_image, image_shape)
+    pixels = layers.Dense(
+        math.prod(image_shape), kernel_initializer=initializer(), bias_initializer=bias, name="pixel_logits"
+    )
+    return layers.Reshape(image_shape, name="logits")(pixels(h))
 
 
 def hidden_layers(h, hidden, initializer):
