@@ -8,6 +8,7 @@ data          image sets, found and verified            labkit.data.load("mnist"
 images        the one check of images
 losses        pure functions of tensors, in nats
 latent        paths in a latent space: scaling, interpolation
+densities     mixtures fitted to codes after training
 models        network builders; Autoencoder, VAE, CVAE, GAN
 training      fit: seeds, progress, checkpoints, resume
 metrics       likelihood, reconstruction, samples (FCD, …), feature classifiers

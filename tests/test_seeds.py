@@ -104,3 +104,10 @@ def test_the_sampled_kl_agrees_with_the_closed_form(mean, log_var):
     value, error = metrics.sampled_kl(mean, log_var, draws=40_000, seed=3)
     exact = 0.5 * np.sum(np.square(mean) + np.exp(log_var) - 1 - np.array(log_var))
     assert abs(value - exact) <= 4.5 * error + 1e-12
+
+
+def test_over_seeds_has_a_spread_for_each_number_of_a_measure():
+    found = metrics.over_seeds(lambda a, b: {"sum": a + b, "product": a * b}, [1, 2, 3], [4, 5, 6])
+    assert found["sum"]["seeds"] == [5, 7, 9] and found["product"]["seeds"] == [4, 10, 18]
+    with pytest.raises(ValueError, match="shorter"):
+        metrics.over_seeds(lambda a, b: {"sum": a + b}, [1, 2], [3])

@@ -21,7 +21,9 @@ from labkit.metrics.exact import (
 )
 from labkit.metrics.latent_space import Roughness, linear_probe, neighbour_probe, roughness, slant
 from labkit.metrics.likelihood import Elbo, IwNll, active_units, binarise, elbo, iw_nll
+from labkit.metrics.linear import LinearCode, LinearVAE, linear_code
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
+from labkit.metrics.patches import patch_distances
 from labkit.metrics.reconstruction import (
     bce,
     grey_share,
@@ -47,6 +49,7 @@ from labkit.metrics.seeds import (
     code_spreads,
     elbo_spreads,
     gap_spreads,
+    over_seeds,
     spread_table,
     standard_errors_apart,
 )
@@ -61,6 +64,8 @@ __all__ = [
     "Gaps",
     "Grid",
     "IwNll",
+    "LinearCode",
+    "LinearVAE",
     "Memorisation",
     "Prdc",
     "References",
@@ -90,6 +95,7 @@ __all__ = [
     "iw_nll",
     "judge_samples",
     "kernel_distance",
+    "linear_code",
     "linear_probe",
     "load_classifier",
     "log_evidence",
@@ -98,6 +104,8 @@ __all__ = [
     "mse",
     "nearest",
     "neighbour_probe",
+    "over_seeds",
+    "patch_distances",
     "pca_mse",
     "pixel_entropy",
     "posterior",

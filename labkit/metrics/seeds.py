@@ -26,6 +26,10 @@ HEADINGS = {
     "elbo": "ELBO",
     "approximation": "approximation gap",
     "amortisation": "amortisation gap",
+    "mse_1000": "MSE × 1,000",
+    "above_floor": "nats above the floor",
+    "ssim": "SSIM",
+    "fcd": "FCD",
 }
 
 
@@ -68,6 +72,18 @@ class Spread(Mapping):
         return middle if len(self["seeds"]) == 1 else f"{middle} ({least} to {most})"
 
     __repr__ = __str__
+
+
+def over_seeds(measure, *items, digits=2) -> dict[str, Spread]:
+    """What `measure` gives over the seeds: a `Spread` for each of its numbers.
+
+    Args:
+        measure: function of one of each of `items` → dict of name → number.
+        items: one list an argument, one item a seed, such as models and their codes.
+        digits: decimals in a table.
+    """
+    rows = [measure(*seed) for seed in zip(*items, strict=True)]
+    return {name: Spread([row[name] for row in rows], digits) for name in rows[0]}
 
 
 def elbo_spreads(results) -> dict[str, Spread]:

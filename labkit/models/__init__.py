@@ -13,6 +13,7 @@ from labkit.models.gan import GAN, gradient_penalty
 from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
 from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
+from labkit.models.varied import DiffAugment, said_in_training, shown_varied
 
 __all__ = [
     "CVAE",
@@ -20,6 +21,7 @@ __all__ = [
     "VAE",
     "Autoencoder",
     "AveragedGenerator",
+    "DiffAugment",
     "Sampling",
     "arithmetic_table",
     "conv_decoder",
@@ -42,6 +44,8 @@ __all__ = [
     "pooled_discriminator",
     "pooled_encoder",
     "reparameterize",
+    "said_in_training",
+    "shown_varied",
     "transposed_size",
     "upsampling_decoder",
 ]
