@@ -13,7 +13,7 @@ from labkit.config import labs
 from labkit.reports.handouts import requirement_ids, requirements
 
 NOTEBOOKS = {lab.name: nbformat.read(lab.path, as_version=4) for lab in labs().values()}
-SECOND_EDITION = ["01_vae_mnist"]  # evidence, claims and readings in cells of their own
+SECOND_EDITION = ["01_vae_mnist", "05_ck_faces"]  # evidence, claims and readings in cells of their own
 each_notebook = pytest.mark.parametrize("notebook", list(NOTEBOOKS.values()), ids=list(NOTEBOOKS))
 second_edition = pytest.mark.parametrize("name", SECOND_EDITION)
 

@@ -1,5 +1,12 @@
 """Honest numbers about a trained model: functions and arrays in, numbers out."""
 
+from labkit.metrics.by_pixels import (
+    coded_quality,
+    drawn_quality,
+    drawn_spreads,
+    rebuilt_quality,
+    spoiled,
+)
 from labkit.metrics.classes import (
     Agreement,
     ClassHistogram,
@@ -33,6 +40,15 @@ from labkit.metrics.reconstruction import (
     principal_components,
     sharpness,
     ssim,
+)
+from labkit.metrics.runs import (
+    at_time,
+    mean_cosine,
+    rank_correlation,
+    sample_spreads,
+    training_seconds,
+    unrest,
+    verdict,
 )
 from labkit.metrics.samples import (
     References,
@@ -75,6 +91,7 @@ __all__ = [
     "Spread",
     "Surgery",
     "active_units",
+    "at_time",
     "bce",
     "bernoulli_log_likelihood",
     "best_gaussians",
@@ -83,7 +100,10 @@ __all__ = [
     "class_histogram",
     "classes_kept",
     "code_spreads",
+    "coded_quality",
     "conditional_agreement",
+    "drawn_quality",
+    "drawn_spreads",
     "elbo",
     "elbo_spreads",
     "elbo_surgery",
@@ -100,6 +120,7 @@ __all__ = [
     "load_classifier",
     "log_evidence",
     "log_joint",
+    "mean_cosine",
     "memorisation",
     "mse",
     "nearest",
@@ -111,12 +132,19 @@ __all__ = [
     "posterior",
     "prdc",
     "principal_components",
+    "rank_correlation",
+    "rebuilt_quality",
     "reference_sets",
     "roughness",
+    "sample_spreads",
     "sampled_kl",
     "sharpness",
     "slant",
+    "spoiled",
     "spread_table",
     "ssim",
     "standard_errors_apart",
+    "training_seconds",
+    "unrest",
+    "verdict",
 ]

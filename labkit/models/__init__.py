@@ -10,7 +10,13 @@ from labkit.models.dense import dense_decoder, dense_encoder
 from labkit.models.dense_gan import dense_discriminator, dense_generator
 from labkit.models.dense_weights import dense_layers
 from labkit.models.gan import GAN, gradient_penalty
-from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
+from labkit.models.pooled_conv import (
+    pooled_discriminator,
+    pooled_encoder,
+    pooled_gan,
+    pooled_vae,
+    upsampling_decoder,
+)
 from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
 from labkit.models.varied import DiffAugment, said_in_training, shown_varied
@@ -43,6 +49,8 @@ __all__ = [
     "multiplications",
     "pooled_discriminator",
     "pooled_encoder",
+    "pooled_gan",
+    "pooled_vae",
     "reparameterize",
     "said_in_training",
     "shown_varied",

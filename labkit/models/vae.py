@@ -93,6 +93,11 @@ class VAE(EncoderDecoder):
         self.kl_tracker.update_state(kl, sample_weight=images)
         return loss
 
+    def draw_codes(self, x, seed=0):
+        """The codes (batch, D) of images on which the decoder is trained: one draw z ~ q(z|x) an image."""
+        z_mean, z_log_var = self.encode(x)
+        return reparameterize(z_mean, z_log_var, keras.random.normal(z_mean.shape, seed=seed))
+
     def reconstruct(self, x):
         """Reconstructions from the posterior mean, pixels in [0, 1]."""
         z_mean, _ = self.encode(x)

@@ -106,6 +106,7 @@ def lines(
     Args:
         x: values of the axis, shape (n,).
         series: dict of label → values, shape (n,), or (seeds, n).
+        ylabel: what the vertical axes show, and the unit: one text, or one a panel.
         panels: labels to draw together, a tuple a panel; None draws all in one.
         log2: a logarithmic horizontal axis with a tick at every value.
         log: which other axes are logarithmic: "y", "xy" or none.
@@ -115,12 +116,13 @@ def lines(
     fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
     looks = dict(zip(series, zip(LINES, "osD^vP", strict=True), strict=False))
     every = np.atleast_1d(fig.subplots(len(panels), 1, sharex=True))
-    for axes, labels in zip(every, panels, strict=True):
+    units = [ylabel] * len(panels) if isinstance(ylabel, str) else ylabel
+    for axes, labels, unit in zip(every, panels, units, strict=True):
         for label in labels:
             colour, marker = looks[label]
             axes.plot(x, np.median(series[label], axis=0), color=colour, marker=marker, label=label)
             axes.plot(x, series[label].T, ls="", color=colour, marker=marker, markersize=4, alpha=0.5)
-        axes.set_ylabel(ylabel)
+        axes.set_ylabel(unit)
         axes.legend()
         if "y" in log:
             axes.set_yscale("log")
@@ -128,7 +130,8 @@ def lines(
     every[-1].set_xlabel(xlabel)
     scale_axis(every[-1], x, log2, "x" in log)
     ranges = "; ".join(range_in_words(label, values) for label, values in series.items())
-    fig.alt = f"{title or ylabel} against {xlabel} from {x[0]:g} to {x[-1]:g}: {ranges}."
+    what = title or " and ".join(dict.fromkeys(units))
+    fig.alt = f"{what} against {xlabel} from {x[0]:g} to {x[-1]:g}: {ranges}."
     return fig
 
 
