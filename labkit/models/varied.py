@@ -57,7 +57,7 @@ class DiffAugment(keras.layers.Layer):
         draws = keras.random.uniform((6, ops.shape(x)[0], 1, 1, 1), -1.0, 1.0, seed=self.seed_generator)
         x = x + self.limits["brightness"] * draws[0]
         mean = ops.mean(x, axis=(1, 2, 3), keepdims=True)
-        x = mean + (x - mean) * (1.0 + self.limits["contrast"] * draws[1])
+        x = x + (x - mean) * self.limits["contrast"] * draws[1]
         return self.cut(self.move(x, draws[2, :, 0, 0, 0], draws[3, :, 0, 0, 0]), draws[4], draws[5])
 
     def move(self, x, right, down):
