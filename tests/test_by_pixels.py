@@ -16,12 +16,12 @@ def test_a_perfect_reconstruction_has_no_error_and_a_blurred_one_is_less_sharp(f
     x = faces.x_test
     same, blurred = (metrics.rebuilt_quality(x, y) for y in (x, metrics.spoiled(x)["blurred"]))
     assert_allclose(list(same.values()), [0, 1, 100], atol=1e-4)
-    assert blurred["mse_1000"] > 0.1 and blurred["ssim"] < 1 and blurred["sharpness"] < 60
+    assert blurred["MSE_in_thousandths"] > 0.1 and blurred["ssim"] < 1 and blurred["sharpness"] < 60
 
 
 def test_the_mse_is_per_pixel_and_times_1000(faces):
     x = 0.5 * faces.x_test
-    assert_allclose(metrics.rebuilt_quality(x, x + 0.1)["mse_1000"], 10, rtol=1e-4)
+    assert_allclose(metrics.rebuilt_quality(x, x + 0.1)["MSE_in_thousandths"], 10, rtol=1e-4)
 
 
 def test_draws_are_judged_by_every_measure(faces):
@@ -53,4 +53,4 @@ def test_what_codes_do_is_what_the_parts_say(faces):
     judged = metrics.elbo(vae.encode, vae.decoder, x)
     assert_allclose(found["kl"], judged.kl, rtol=1e-5)
     assert found["active_units"] == judged.active_units
-    assert_allclose(found["mse_1000"], 1e3 * metrics.mse(x, vae.reconstruct(x)))
+    assert_allclose(found["MSE_in_thousandths"], 1e3 * metrics.mse(x, vae.reconstruct(x)))

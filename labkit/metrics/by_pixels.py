@@ -24,7 +24,7 @@ def coded_quality(encode, decode, x) -> dict[str, float]:
     """
     z_mean, z_log_var = encode(x)
     return {
-        "mse_1000": 1e3 * mse(x, decode(z_mean)),
+        "MSE_in_thousandths": 1e3 * mse(x, decode(z_mean)),
         "kl": float(np.mean(kl_divergence(z_mean, z_log_var))),
         "active_units": int(active_units(z_mean).sum()),
     }
@@ -37,7 +37,7 @@ def rebuilt_quality(x, x_hat) -> dict[str, float]:
         x, x_hat: images in [0, 1] and their reconstructions, shape (n, h, w, 1).
     """
     sharp = 100 * sharpness(x_hat) / sharpness(x)
-    return {"mse_1000": 1e3 * mse(x, x_hat), "ssim": ssim(x, x_hat), "sharpness": sharp}
+    return {"MSE_in_thousandths": 1e3 * mse(x, x_hat), "ssim": ssim(x, x_hat), "sharpness": sharp}
 
 
 def drawn_quality(images, x_train, x_test) -> dict[str, float]:
