@@ -10,7 +10,6 @@ import html
 import math
 import operator
 import statistics
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +18,7 @@ from typing import Any
 
 from labkit.config import PROFILES
 from labkit.parameters import ConfigError, did_you_mean
-from labkit.project import notebooks_dir, record
+from labkit.project import notebooks_dir, read_toml, record
 
 KINDS = ("finding", "target", "check")
 MOST_NUMBERS = 32  # entries of a list that a claim may carry
@@ -53,20 +52,18 @@ def known_claims() -> dict[str, Claim]:
     Raises ConfigError, naming the claim, for a file or an entry that cannot be read.
     """
     path = notebooks_dir() / "claims.toml"
-    if not path.exists():
-        return {}
     try:
-        return read_claims(path, path.stat().st_mtime_ns)
-    except (OSError, tomllib.TOMLDecodeError, TypeError, ValueError, AttributeError) as error:
+        return claims_in(path, path.stat().st_mtime_ns if path.exists() else 0)
+    except (OSError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{path.name} is not a readable list of claims: {error}") from error
 
 
 @lru_cache(maxsize=4)
-def read_claims(path: Path, changed: int) -> dict[str, Claim]:
-    """The claims in `path`, read once for each time that it was `changed`: an overview asks for every run."""
-    table = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("claims", {})
+def claims_in(path: Path, changed: int) -> dict[str, Claim]:
+    """The claims, made once for each time that the file was `changed`: an overview asks for every run."""
+    table = read_toml(path).get("claims", {})
     return {name: read_claim(name, dict(entry)) for name, entry in table.items()}
 
 
@@ -284,8 +281,10 @@ def sentence(claim: Claim) -> str:
 def numbers_text(numbers: dict[str, Any]) -> str:
     """Numbers in a row, "kl 0.5 · seeds 3", lists in brackets; those of `compare` as a sentence part."""
     if set(numbers) == COMPARED:
-        both = [compared_text(numbers, label) for label in ("better", "worse")]
-        return f"in {numbers['ahead']} of {numbers['seeds']} seeds · {both[0]} against {both[1]}"
+        first, second = (compared_text(numbers, label) for label in ("better", "worse"))
+        a, b = numbers["better_median"], numbers["worse_median"]
+        relation = "<" if a < b else ">" if a > b else "="
+        return f"in {numbers['ahead']} of {numbers['seeds']} seeds · {first} {relation} {second}"
     return " · ".join(f"{key.replace('_', ' ')} {number_text(value)}" for key, value in numbers.items())
 
 

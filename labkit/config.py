@@ -11,16 +11,14 @@ import html
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from labkit.parameters import ConfigError, Parameter, did_you_mean, parse_parameters, quoted
-from labkit.project import live_dir, notebooks_dir, record
+from labkit.project import live_dir, notebooks_dir, read_toml, record
 
 PROFILES = ("smoke", "quick", "full")
 LAB_NAME = re.compile(r"[0-9]{2}_[A-Za-z0-9_]+")  # JupyterLab's 01_name-Copy1 is no lab
@@ -113,7 +111,7 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
     """The cost knobs of `lab` under `profile`, from ``profiles.toml``."""
     path = notebooks_dir() / "profiles.toml"
     try:
-        table = read_toml(path, path.stat().st_mtime_ns) if path.exists() else {}
+        table = read_toml(path)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path.name} is not readable TOML: {error}") from error
     if profile not in PROFILES:
@@ -122,12 +120,6 @@ def profile_values(lab: str, profile: str) -> dict[str, Any]:
         return dict(table.get(lab, {}).get(profile, {}))
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigError(f"{path.name}: [{lab}.{profile}] is no table of knobs") from error
-
-
-@lru_cache(maxsize=4)
-def read_toml(path: Path, changed: int) -> dict[str, Any]:
-    """The table in `path`, read once for each time that it was `changed`: a sweep asks for every run."""
-    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def chosen_profile(profile: str | None) -> str:
@@ -182,7 +174,8 @@ def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any]) -> Config:
     """Every parameter of `lab`: as given, else its default, else the profile's value; all checked.
 
     Raises ConfigError for a name that neither the parameters cell nor the profile has, for a
-    value of the wrong kind or out of its bounds, and for a knob that the profile has no value for.
+    value of the wrong kind or out of its bounds, in numbers or by another parameter's value, and
+    for a knob that the profile has no value for.
     """
     profile = chosen_profile(profile)
     cost = profile_values(lab.of, profile)
@@ -200,6 +193,8 @@ def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any]) -> Config:
             filled.add(name)
         value = parameter.check(value, cost.get(name))
         values[name] = tuple(value) if isinstance(value, list) else value
+    for parameter in declared.values():
+        parameter.check_relations(values)
     return Config(lab.of, profile, MappingProxyType(values), frozenset(filled))
 
 

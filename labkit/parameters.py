@@ -1,7 +1,8 @@
 """The parameters of a notebook: declared in one cell, bounded by their comments, checked.
 
 A line reads ``latent_dim = 2  # number of latents, at least 2``. The value is a literal. The
-words "at least", "at most", "above" and "below" with a number in the comment are bounds.
+words "at least", "at most", "above" and "below" with a number, or with the name of another parameter,
+in the comment are bounds.
 Numbers have a size, texts and lists a length beyond which no lab has a use for them.
 """
 
@@ -14,11 +15,13 @@ import math
 import operator
 import re
 import tokenize
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 BOUNDS = {"at least": operator.ge, "at most": operator.le, "above": operator.gt, "below": operator.lt}
 BOUND = re.compile(rf"\b({'|'.join(BOUNDS)}) ([-−]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)", re.IGNORECASE)
+RELATION = re.compile(rf"\b({'|'.join(BOUNDS)}) ([a-z_]\w*)")
 LARGEST = 2**32 - 1  # of a number; a seed may be as large
 LONGEST = 1_000  # of a text or a list
 MOST_SHOWN = 80  # characters of a value in an error
@@ -82,6 +85,14 @@ class Parameter:
         for number in value if isinstance(value, list) else [value]:
             self.check_bounds(number)
         return value
+
+    def check_relations(self, values: Mapping[str, Any]) -> None:
+        """Raise ConfigError if the value does not fit that of another parameter, as the comment says."""
+        own = values[self.name]
+        for word, other in RELATION.findall(self.comment):
+            if other in values and not BOUNDS[word](own, values[other]):
+                limit = f"{other}, which is {values[other]:g}"
+                raise ConfigError(f"parameter {self.name!r} is {quoted(own)}; it must be {word} {limit}")
 
     def check_bounds(self, value: Any) -> None:
         """Raise ConfigError if a number is not finite or not within the bounds."""

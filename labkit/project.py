@@ -11,8 +11,10 @@ import json
 import os
 import tempfile
 import threading
+import tomllib
 import warnings
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,14 @@ def notebooks_dir() -> Path:
 
 
 def local_reports() -> Path:
-    """Folder of the reports that are not published: ``reports/local`` here or in the checkout."""
-    return (CHECKOUT or Path.cwd()) / "reports" / "local"
+    """Folder of the reports that are not published: ``reports/local`` of the checkout, or here.
+
+    Where neither can be written, as in a course folder on a read-only share, it lies in the
+    user's home, where file browsers show it.
+    """
+    places = [place / "reports" / "local" for place in (CHECKOUT, Path.cwd()) if place]
+    last = (home() or user_cache().parent) / "labkit-reports"
+    return next(filter(can_write, places), last)
 
 
 def home() -> Path | None:
@@ -97,13 +105,8 @@ def run_dir() -> Path | None:
 
 
 def live_dir(lab: str) -> Path:
-    """Folder of this run's checkpoints and figures: the batch run's, else one for work in JupyterLab.
-
-    In a course folder that cannot be written it lies in the user's own cache.
-    """
-    reports = local_reports()
-    own = reports if can_write(reports) else user_cache().parent / "reports"
-    return run_dir() or own / ".work" / f"{lab}-live"
+    """Folder of this run's checkpoints and figures: the batch run's, else one for work in JupyterLab."""
+    return run_dir() or local_reports() / ".work" / f"{lab}-live"
 
 
 def record(kind: str, facts: dict[str, Any]) -> None:
@@ -127,6 +130,20 @@ def tell_epoch(epoch: int, epochs: int) -> None:
     if (folder := run_dir()) is not None and folder.is_dir():
         with replacing(folder / "epoch.json") as temporary:
             temporary.write_text(json.dumps({"epoch": epoch, "epochs": epochs}), encoding="utf-8")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a file of the course, {} where there is none; editors may put a byte-order mark first.
+
+    Raises OSError and ValueError for a file that cannot be read.
+    """
+    return parsed_toml(path, path.stat().st_mtime_ns) if path.exists() else {}
+
+
+@lru_cache(maxsize=16)
+def parsed_toml(path: Path, changed: int) -> dict[str, Any]:
+    """The table, read once for each time that the file was `changed`: overviews ask for every run."""
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def usable_cores() -> int:

@@ -94,9 +94,9 @@ def test_a_comparison_holds_only_if_it_does_in_every_seed(pairs, lower_is_better
 
 def test_a_comparison_reads_as_one():
     claims.compare("01.collapse", [1.0, 2.0, 3.5], [4.0, 1.5, 5.0])
-    assert "in 2 of 3 seeds · 2 (1 to 3.5) against 4 (1.5 to 5)" in repr(claims.table("full"))
+    assert "in 2 of 3 seeds · 2 (1 to 3.5) < 4 (1.5 to 5)" in repr(claims.table("full"))
     claims.compare("01.collapse", [1.0], [4.0])
-    assert "in 1 of 1 seeds · 1 against 4" in repr(claims.table("full"))
+    assert "in 1 of 1 seeds · 1 < 4" in repr(claims.table("full"))
 
 
 @pytest.mark.parametrize(("better", "worse"), [([], []), ([1.0], [1.0, 2.0])])

@@ -1,8 +1,10 @@
 """Runs on a real Dask cluster of several worker processes, one of which is killed."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -26,8 +28,12 @@ if do == "kill":
 if do == "wait" and not pathlib.Path(marker).exists():
     pathlib.Path(marker).write_text("begun")
     time.sleep(600)
+if do == "pause":
+    pathlib.Path(marker).write_text("begun")
+    time.sleep(3)
 from labkit.reports import save_metrics
 save_metrics({"seed": seed})"""
+SECONDS_CUT = float(os.environ.get("LABKIT_SECONDS_CUT", "4"))
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +123,62 @@ def test_an_address_where_nothing_answers_is_exit_status_2(requests, tmp_path, c
     asked = ["run", "1", "--profile", "smoke", "--out", str(tmp_path / "out")]
     assert main([*asked, "--scheduler", "tcp://127.0.0.1:1"]) == 2
     assert "no Dask scheduler answers at tcp://127.0.0.1:1" in capsys.readouterr().err
+
+
+class Line:
+    """A line to a port that can be cut: nothing gets through until it is joined again."""
+
+    def __init__(self, port: int):
+        self.port, self.open = port, []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self.server.getsockname()[1]}"
+        self.is_cut = False
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near, _ = self.server.accept()
+            if self.is_cut:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self.port))
+            self.open += [near, far]
+            for ends in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=ends, daemon=True).start()
+
+    def carry(self, source, sink):
+        with contextlib.suppress(OSError):
+            while block := source.recv(65_536):
+                sink.sendall(block)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self, seconds: float):
+        self.is_cut = True
+        for end in self.open:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        time.sleep(seconds)
+        self.is_cut = False
+
+
+def test_a_network_that_is_cut_for_a_while_loses_no_run(cluster, requests, tmp_path):
+    line = Line(int(cluster.scheduler_address.rpartition(":")[2]))
+    marker = tmp_path / "marker"
+    asked = requests({"do": "pause", "marker": str(marker)}, *({"seed": seed} for seed in range(1, 6)))
+
+    def cut():
+        while not marker.exists():
+            time.sleep(0.1)
+        line.cut(SECONDS_CUT)
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    results = batch.run_all(asked, scheduler=line.address)
+    cutter.join()
+    assert [result.outcome for result in results] == ["completed"] * 6
+    assert [record_of(request)["status"] for request in asked] == ["completed"] * 6
 
 
 def test_ctrl_c_ends_runs_on_the_workers_with_a_record(cluster, requests, tmp_path, monkeypatch):

@@ -105,6 +105,14 @@ def test_bounds_are_read_from_the_comment_beside_the_value():
     assert declared["n"].bounds == [("at least", -2.0)]
 
 
+def test_another_parameter_may_be_a_bound():
+    batch = parameters.Parameter("batch", 8, "images, at least 1, at most n_train")
+    batch.check_relations({"batch": 8, "n_train": 8})
+    with pytest.raises(parameters.ConfigError, match="'batch' is 9; it must be at most n_train, which is 8"):
+        batch.check_relations({"batch": 9, "n_train": 8})
+    parameters.Parameter("n", 4, "at least once a minute").check_relations({"n": 4})
+
+
 @given(st.integers(-5, 70))
 def test_a_value_passes_exactly_where_all_bounds_hold(value):
     parameter = parameters.Parameter("n", 4, "pixels; at least 2, below 64")

@@ -7,9 +7,10 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from labkit import config
+from labkit import claims, config
 from labkit.cli import main
 from labkit.cli.console import spelled, write_what_can_be_written
+from labkit.reports import about, handouts
 
 ENCODINGS = ["cp1252", "ascii", "latin-1", "cp437", "utf-8"]
 
@@ -48,7 +49,18 @@ def test_half_a_character_does_not_stop_utf_8(monkeypatch):
     assert written("a\udcff", "utf-8", monkeypatch) == "a?"
 
 
-def test_a_profile_with_a_byte_order_mark_is_read(tmp_path, monkeypatch):
-    (tmp_path / "profiles.toml").write_text("[01_x.smoke]\nepochs = 3\n", encoding="utf-8-sig")
+def test_the_course_s_tables_may_begin_with_a_byte_order_mark(tmp_path, monkeypatch):
+    requirement = 'requirement = [{ id = "x.1", text = "Do it", notebooks = ["01_x"] }]'
+    tables = {
+        "profiles": "[01_x.smoke]\nepochs = 3\n",
+        "claims": '[claims."01.a"]\nsentence = "It is"\n',
+        "handouts": f'[[handout]]\ntitle = "X"\n{requirement}\n',
+        "labs": '[01_x]\nquestion = "Why?"\n',
+    }
+    for name, text in tables.items():
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8-sig")
     monkeypatch.setenv("LABKIT_NOTEBOOKS", str(tmp_path))
     assert config.profile_values("01_x", "smoke") == {"epochs": 3}
+    assert [*claims.known_claims()] == ["01.a"]
+    assert [requirement.id for requirement in handouts.requirements()] == ["x.1"]
+    assert about.about_labs()["01_x"].question == "Why?"

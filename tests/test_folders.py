@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from labkit import project
+from labkit.cli import main
 
 
 def homeless():
@@ -40,12 +41,26 @@ def test_whether_a_folder_can_be_written_is_known_before_it_is_there(tmp_path, m
     assert not project.can_write(tmp_path / "a")
 
 
-def test_work_in_a_read_only_course_folder_goes_to_the_users_own_cache(tmp_path, monkeypatch):
+def test_reports_from_a_read_only_course_folder_go_where_the_user_may_write(tmp_path, monkeypatch):
     monkeypatch.delenv("LABKIT_RUN_DIR")
-    assert project.live_dir("01_x") == project.local_reports() / ".work" / "01_x-live"
+    course, mine, home = (tmp_path / name for name in ("course", "mine", "home"))
+    monkeypatch.setattr(project, "CHECKOUT", course)
+    monkeypatch.setattr(project, "home", lambda: home)
+    mine.mkdir()
+    monkeypatch.chdir(mine)
+    assert project.local_reports() == course / "reports" / "local"
+    monkeypatch.setattr(project, "can_write", lambda folder: not folder.is_relative_to(course))
+    assert project.local_reports() == mine / "reports" / "local"
     monkeypatch.setattr(project, "can_write", lambda folder: False)
-    monkeypatch.setattr(project, "user_cache", lambda: tmp_path / "labkit" / "data")
-    assert project.live_dir("01_x") == tmp_path / "labkit" / "reports" / ".work" / "01_x-live"
+    assert project.local_reports() == home / "labkit-reports"
+    assert project.live_dir("01_x") == home / "labkit-reports" / ".work" / "01_x-live"
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(project, "can_write", lambda folder: False)
+    assert main(["run", "01", "--profile", "smoke", "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "may not write to. Name another folder" in line
 
 
 def test_a_full_disk_costs_the_note_and_not_the_run(monkeypatch):

@@ -70,7 +70,11 @@ def test_a_neighbour_that_cannot_be_read_is_named_and_stops_nothing(out, spoil):
     assert len(page.select("article")) == 1 and "no run that can be read: odd" in page.text
 
 
-@pytest.mark.parametrize("spoil", ["broken", "huge", "link"])
+def hungry():
+    raise MemoryError
+
+
+@pytest.mark.parametrize("spoil", ["broken", "huge", "link", "hungry"])
 def test_a_picture_that_cannot_be_shown_is_passed_over(out, spoil, monkeypatch):
     folder = put(out, "run") / "figures"
     (folder / "a.png").rename(folder / "b.png")
@@ -79,8 +83,12 @@ def test_a_picture_that_cannot_be_shown_is_passed_over(out, spoil, monkeypatch):
     elif spoil == "huge":
         Image.new("L", (3000, 3000)).save(folder / "a.png")
         monkeypatch.setattr(thumbnails, "MOST_PIXELS", 1_000_000)
-    else:
+    elif spoil == "link":
         (folder / "a.png").symlink_to(folder / "nowhere")
+    else:  # a chunk that is said to hold gigabytes
+        good = thumbnails.shrunk
+        Image.new("L", (4, 4)).save(folder / "a.png")
+        monkeypatch.setattr(thumbnails, "shrunk", lambda path: good(path) if path.stem == "b" else hungry())
     assert page_of(out).select_one("article img")["src"].startswith("data:image/jpeg")
 
 

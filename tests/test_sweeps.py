@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from itertools import product
 
 import nbformat
@@ -20,6 +21,7 @@ from labkit.reports.record import versions
 from labkit.sweeps.grid import combinations, folder_name, parse_axes
 from labkit.sweeps.results import numbers, parquet
 
+NOW = versions()
 PARAMETERS = "seed = 0  # of all\nlatent_dim = 2  # latents, at least 1\nbeta = 1.0  # weight of the KL"
 
 
@@ -108,12 +110,12 @@ def ran(monkeypatch):
 def leave(request, status):
     """Leave what a run leaves: its record, and its metrics."""
     request.report_dir.mkdir(parents=True, exist_ok=True)
-    now, identity, p = versions(), request.identity, request.parameters
+    identity, p = request.identity, request.parameters
     record = {
         "lab": "01_lab", "title": "A lab", "profile": "smoke", "parameters": p, "status": status, "cells": [],
         "cells_run": 1, "cells_total": 1, "start": "2026-01-02T03:04:05+00:00", "seconds": 90.0,
         "code_digest": identity.code, "labkit_digest": identity.labkit, "data": [], "peak_memory_mb": 100,
-        "versions": {name: now.get(name) for name in RESULTS_DEPEND_ON},
+        "versions": {name: NOW.get(name) for name in RESULTS_DEPEND_ON},
         "error": None if status == "completed" else {"ename": "ValueError", "evalue": "it broke"},
     }  # fmt: skip
     (request.report_dir / "run.json").write_text(json.dumps(record))
@@ -169,6 +171,16 @@ def test_failures_are_listed_run_again_and_exit_status_1(lab, ran, capsys):
     ran.failing = ()
     assert sweep(lab, "beta=1,2", "seed=0,1") == 0
     assert ran == [{"beta": 1, "seed": 1}, {"beta": 2, "seed": 1}]
+
+
+def test_of_a_thousand_runs_the_fifty_that_failed_are_listed(lab, ran, capsys):
+    ran.failing = range(0, 200, 20)
+    seeds = ",".join(map(str, range(200)))
+    assert sweep(lab, "beta=0,1,2,3,4", f"seed={seeds}") == 1
+    assert "950 of 1000 runs are complete" in capsys.readouterr().out
+    page = BeautifulSoup((folder_of(lab) / "index.html").read_text(), "html.parser")
+    assert len(page.select(".problems li")) == 50 and len(page.select("tbody tr")) == 1000
+    assert Counter(row["status"] for row in rows_of(lab)) == {"completed": 950, "failed": 50}
 
 
 def test_a_dry_run_shows_the_grid_and_the_time(lab, ran, capsys):
@@ -274,6 +286,8 @@ def test_without_its_library_the_table_is_left_as_csv_and_that_is_said(lab, ran,
     assert sweep(lab, "beta=1") == 0
     assert "labkit[batch]" in capsys.readouterr().err
     assert rows_of(lab) and not (folder_of(lab) / "results.parquet").exists()
+    page = BeautifulSoup((folder_of(lab) / "index.html").read_text(), "html.parser")
+    assert [a["href"] for a in page.select("a[href^=results]")] == ["results.csv"]
 
 
 def test_spread_lines_draws_medians_and_every_run():

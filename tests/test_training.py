@@ -406,6 +406,20 @@ def test_a_callback_may_change_beta_while_training():
     assert_allclose(history["loss"], total, rtol=1e-5)
 
 
+def test_a_callback_between_batches_sees_and_changes_its_own_model(monkeypatch):
+    monkeypatch.setattr(roads, "MOST_STEPS", 1)
+    fit(small_vae())  # whose compiled steps serve the next
+    vae, seen = small_vae(seed=1), []
+
+    def look(batch, logs):
+        seen.append((int(vae.optimizer.iterations), vae.encoder.get_weights()[0].copy()))
+        vae.optimizer.learning_rate = 0.0
+
+    fit(vae, epochs=1, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=look)])
+    assert [step for step, _ in seen] == [1, 2, 3, 4, 5]
+    assert_array_equal(seen[0][1], seen[-1][1])  # the rate was 0 from the second step on
+
+
 def test_few_kinds_are_kept(traced):
     for units in range(1, steps.MOST_KEPT + 3):
         encoder = models.dense_encoder((units,), 2, image_shape=(6, 6, 1))

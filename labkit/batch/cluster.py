@@ -28,6 +28,7 @@ from labkit.reports.identity import labkit_digest
 from labkit.reports.request import Request
 
 SECONDS_TO_CONNECT = 30
+SECONDS_TO_RECONNECT = 120  # how long a network that was there may be gone
 SECONDS_TO_LOOK = 2  # between looks at which workers there are
 TICK_SECONDS = 2  # between events of a run that only say that it goes on
 SILENCE = "120s"  # a connection may be silent for so long before it counts as lost
@@ -115,7 +116,7 @@ class DaskPool:
 
     def broken(self) -> str:
         """Why no job can run any more; empty if the scheduler answers, if need be after a while."""
-        end = time.monotonic() + SECONDS_TO_CONNECT
+        end = time.monotonic() + SECONDS_TO_RECONNECT
         while self.client.status == "connecting" and time.monotonic() < end:
             time.sleep(0.2)
         if self.client.status == "running":
@@ -152,7 +153,9 @@ def connect(target, address: str):
     from distributed import Client
 
     try:
-        return Client(target, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+        # A client waits as long for its first connection as for every later one.
+        Client(target, timeout=SECONDS_TO_CONNECT, set_as_default=False).close()
+        return Client(target, timeout=SECONDS_TO_RECONNECT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"no Dask scheduler answers at {address}: {error}") from error
 

@@ -133,6 +133,8 @@ def check_out(out: Path, names: Sequence[str] = ()) -> None:
         raise ConfigError(f"--out {out} is a file; the name of a folder was expected")
     if project.PUBLISHED and out.resolve() == project.PUBLISHED:
         raise ConfigError("reports/ holds the published set; only --publish writes there")
+    if not project.can_write(out):
+        raise ConfigError(f"--out {out} is in a folder that you may not write to. Name another folder")
     if why := refusal(out, names):
         raise ConfigError(f"--out {out}: {why}. Name another folder, or move it away")
 

@@ -17,6 +17,8 @@ HEADINGS = {
     "standard_error": "standard error over images",
     "kl": "KL",
     "active_units": "active latents",
+    "mse_1000": "1,000 × MSE, seed 0",
+    "pca_mse_1000": "1,000 × MSE of PCA",
     "information_low": "I(x; z), at least",
     "information_high": "I, at most",
     "mismatch_low": "KL(q(z) ‖ p), at least",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from labkit.parameters import ConfigError
-from labkit.project import notebooks_dir
+from labkit.project import notebooks_dir, read_toml
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,8 @@ class About:
 def about_labs() -> dict[str, About]:
     """The table by lab; empty without the file. Raises ConfigError where it cannot be read."""
     path = notebooks_dir() / "labs.toml"
-    if not path.exists():
-        return {}
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {name: read(row) for name, row in table.items()}
+        return {name: read(row) for name, row in read_toml(path).items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path.name} is not a readable table of labs: {error!r}") from error
 

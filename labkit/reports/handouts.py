@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labkit.parameters import ConfigError, did_you_mean
-from labkit.project import notebooks_dir, own_notebooks
+from labkit.project import notebooks_dir, own_notebooks, read_toml
 from labkit.reports.judged import Judged
 from labkit.reports.notebook import anchor, last_heading, numbered, read, tags
 from labkit.reports.pins import PIN
@@ -60,16 +59,13 @@ def requirements() -> list[Requirement]:
     Raises ConfigError for a file that cannot be read and for an id that comes twice.
     """
     path = notebooks_dir() / "handouts.toml"
-    if not path.exists():
-        return []
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
         found = [
             Requirement(row["id"], row["text"], tuple(row["notebooks"]), handout["title"])
-            for handout in table["handout"]
+            for handout in read_toml(path).get("handout", [])
             for row in handout["requirement"]
         ]
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path.name} is not a readable list of requirements: {error!r}") from error
     ids = [requirement.id for requirement in found]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):

@@ -30,18 +30,32 @@ SECONDS_TO_SAVE = 10  # how long a worker that is told to end may take to save t
 class ProcessTree:
     """A process and its descendants, remembered even after their parents are gone."""
 
-    def __init__(self, pid: int):
+    def __init__(self, pid: int, most_memory: float = math.inf):
         self.root = psutil.Process(pid)
         self.known = {self.root}
-        self.held = self.peak = 0  # bytes, now and at most
+        self.most_memory = most_memory  # bytes, above which the tree is to be ended
+        self.peak = 0  # bytes held at most
+        self.measured = (0, 0)  # resident bytes, and how many processes, when pages were last divided
 
-    def sample(self) -> None:
-        """Note the processes there are now and how much memory they hold together."""
+    def sample(self) -> bool:
+        """Note the processes there are now and the memory that they hold; say if it is too much.
+
+        Linux walks a process's pages to divide the shared ones, and the process waits meanwhile. No
+        share is above what is resident, so pages are divided only where that could be a new peak and
+        one percent or a process has come or gone since.
+        """
         # When the root is gone, what is known of the tree stays known.
         with contextlib.suppress(psutil.NoSuchProcess):
             self.known |= set(self.root.children(recursive=True))
-        self.held = sum(resident_bytes(process) for process in self.known)
-        self.peak = max(self.peak, self.held)
+        resident = [held for process in self.known if (held := memory_of(process))]
+        now, before = (sum(resident), len(resident)), self.measured
+        known_to_share = now[1] == before[1] and abs(now[0] - before[0]) <= 0.01 * before[0]
+        if now[0] <= self.most_memory and (now[0] <= self.peak or known_to_share):
+            return False
+        self.measured = now
+        held = sum(memory_of(process, shared=True) for process in self.known)
+        self.peak = max(self.peak, held)
+        return held > self.most_memory
 
     def kill(self) -> None:
         """End every process of the tree and wait until they are gone."""
@@ -53,14 +67,15 @@ class ProcessTree:
         psutil.wait_procs(self.known - {self.root}, timeout=10)
 
 
-def resident_bytes(process: psutil.Process) -> int:
-    """Memory that the process holds, 0 if it is gone or not ours to look at.
+def memory_of(process: psutil.Process, *, shared: bool = False) -> int:
+    """Resident bytes of the process, 0 if it is gone or not ours to look at.
 
-    Pages that several processes share are divided among them, where the system tells (Linux).
+    With `shared`, pages of several processes are divided among them, where the system tells (Linux).
     """
     try:
-        about = process.memory_full_info() if sys.platform == "linux" else process.memory_info()
-        return getattr(about, "pss", about.rss)
+        if shared and sys.platform == "linux":
+            return process.memory_full_info().pss
+        return process.memory_info().rss
     except psutil.Error:
         return 0
 
@@ -101,11 +116,10 @@ def supervise(
         start_new_session=True,  # Ctrl-C is for the parent, which ends its workers in good order
     )
     threading.Thread(target=keep_log, args=(worker.stderr, log), daemon=True).start()
-    tree = ProcessTree(worker.pid)
+    tree = ProcessTree(worker.pid, (memory_mb or math.inf) * 2**20)
     try:
         tell(worker, json.dumps(job))
-        limits = Limits(begun + timeout, (memory_mb or math.inf) * 2**20, stop)
-        reason = relay_events(worker, tree, limits, on_event)
+        reason = relay_events(worker, tree, Limits(begun + timeout, stop), on_event)
     finally:
         tree.kill()
         returncode = worker.wait()
@@ -116,17 +130,16 @@ def supervise(
 
 @dataclass(frozen=True)
 class Limits:
-    """When to end a worker: a moment of the monotonic clock, bytes of memory, a wish from outside."""
+    """When to end a worker besides for its memory: a moment of the monotonic clock, a wish from outside."""
 
     deadline: float
-    memory: float
     stop: threading.Event
 
-    def reached(self, held: int) -> str | None:
-        """The reason to end a worker that holds so many bytes now."""
+    def reached(self, too_much_memory: bool) -> str | None:
+        """The reason to end a worker now."""
         if self.stop.is_set():
             return "killed"
-        if held > self.memory:
+        if too_much_memory:
             return "memory"
         return "timed_out" if time.monotonic() > self.deadline else None
 
@@ -144,8 +157,8 @@ def relay_events(worker, tree, limits: Limits, on_event) -> str | None:
             return reason
         if (event := event_in(line)) is not None:
             on_event(event)
-        tree.sample()
-        if reason is None and (reason := limits.reached(tree.held)):
+        too_much = tree.sample()
+        if reason is None and (reason := limits.reached(too_much)):
             last_call = time.monotonic() + SECONDS_TO_SAVE
             tell(worker, "end")
         if time.monotonic() > last_call:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from labkit.project import ROOT, notebooks_dir
+from labkit.project import ROOT, home, notebooks_dir
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # The look behind starts a match at the path's beginning only: linear in a long text.
@@ -42,12 +42,13 @@ def path_cleaner(out: Path) -> Callable[[str], str]:
     names |= {str(notebooks_dir().resolve()): "notebooks", str(notebooks_dir()): "notebooks"}
     if data := os.environ.get("LABKIT_DATA"):
         names[data] = "$LABKIT_DATA"
-    home = Path.home()
-    if ROOT.is_relative_to(home):  # IPython's tracebacks write the home as ~
-        names[f"~/{ROOT.relative_to(home)}"] = ""
-    names |= {str(ROOT): "", sys.prefix: "<python>", sys.base_prefix: "<python>", str(home): "~"}
+    names |= {str(ROOT): "", sys.prefix: "<python>", sys.base_prefix: "<python>"}
+    if own := home():
+        names[str(own)] = "~"
+        if ROOT.is_relative_to(own):  # IPython's tracebacks write the home as ~
+            names[f"~/{ROOT.relative_to(own)}"] = ""
     # The longest first, for one may lie in another; "/" and "/usr" name no one's machine.
-    telling = sorted((path for path in names if path == str(home) or path.count(os.sep) > 1), key=len)
+    telling = sorted((path for path in names if names[path] == "~" or path.count(os.sep) > 1), key=len)
     rules = [(re.compile(re.escape(path) + r"(?![\w-])(/?)"), names[path]) for path in reversed(telling)]
 
     def clean(text: str) -> str:

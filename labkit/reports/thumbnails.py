@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import warnings
 from pathlib import Path
@@ -43,11 +44,10 @@ def keep(report_dir: Path, out: Path, name: str) -> None:
     pictures = dict.fromkeys(SIZES, b"")
     found = sorted((report_dir / "figures").glob("*.png"), key=lambda path: (path.stem != name, path.name))
     for path in found:
-        try:
+        # Pillow raises errors of many kinds for damaged files, MemoryError among them.
+        with contextlib.suppress(Exception):
             pictures = shrunk(path)
             break
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # SyntaxError: a broken PNG
-            continue  # not a picture; the next may be one
     for size, content in pictures.items():
         write_atomically(kept_file(report_dir, out, size), content)
 

@@ -16,7 +16,7 @@ from labkit.reports.files import write_atomically
 from labkit.reports.html import environment
 from labkit.reports.index import listing_frame
 from labkit.reports.ways import address
-from labkit.sweeps.results import Row, has_page, metric_columns, problems
+from labkit.sweeps.results import TABLES, Row, has_page, metric_columns, problems
 from labkit.sweeps.sweep import SEED, Sweep
 
 MOST_METRICS = 4  # that are plotted, and shown in the table besides those that the lab names
@@ -54,6 +54,7 @@ def write_page(sweep: Sweep, rows: Sequence[Row], stale: Mapping[str, str]) -> N
             counts=counted(rows),
             stale=stale,
             pages={row["run"]: has_page(sweep, row["run"]) for row in rows},
+            tables=[name for name in TABLES if (sweep.folder / name).is_file()],
             overview=address(sweep.folder.parent.parent / "index.html", sweep.folder),
             **listing_frame(),
         )

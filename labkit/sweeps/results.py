@@ -14,6 +14,7 @@ from labkit.sweeps.sweep import Sweep
 
 RUN = ("run", "status", "error", "seconds", "peak_memory_mb", "start")
 NOT_RUN = "not run"
+TABLES = ("results.csv", "results.parquet")
 NO_PARQUET = "results.parquet is left out: pip install 'labkit[batch]' brings arro3-io, which writes it"
 
 Row = dict[str, Any]
@@ -73,9 +74,10 @@ def write_results(sweep: Sweep, rows: Sequence[Row]) -> None:
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(sweep.folder / "results.csv", text.getvalue())
+    csv_name, parquet_name = TABLES
+    write_atomically(sweep.folder / csv_name, text.getvalue())
     if has_parquet():
-        write_atomically(sweep.folder / "results.parquet", parquet(names, rows))
+        write_atomically(sweep.folder / parquet_name, parquet(names, rows))
 
 
 def has_parquet() -> bool:

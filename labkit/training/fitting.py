@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from contextlib import nullcontext
 
 import keras
 import numpy as np
@@ -98,7 +99,8 @@ def fit(
         chunks = training_chunks(x_train, batch_size, seed, run.epoch, epochs, size, transform)
         validation = [] if x_val is None else whole_batches(x_val)
         compiled = shared_steps(model, road, as_model_input(batch))
-        train(model, compiled, chunks, validation, range(run.epoch, epochs), steps, watchers)
+        once = not any(map(watches_batches, callbacks))
+        train(model, compiled, chunks, validation, range(run.epoch, epochs), steps, watchers, once)
         if sum(array.nbytes for array in keras.tree.flatten(x_train)) > LARGE:
             # The data set's functions hold a copy of the images, and refer to one another, so that it
             # would stay until Python happens to look for such circles: gigabytes in a sweep.
@@ -109,10 +111,11 @@ def fit(
     return history
 
 
-def train(model, compiled, chunks, validation, epochs, steps, callbacks):
+def train(model, compiled, chunks, validation, epochs, steps, callbacks, once):
     """The loop over epochs, in place of Keras's `fit`, which compiles each model on its own.
 
-    Callbacks are called as Keras calls them, `on_train_batch_end` after each compiled call.
+    Callbacks are called as Keras calls them, `on_train_batch_end` after each compiled call. With
+    `once` the model lends its variables once an epoch, and they are as they were between the calls.
     """
     watch = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs.stop, steps=steps, verbose=0)
     variables, batches = state_variables(model), iter(chunks)
@@ -122,19 +125,29 @@ def train(model, compiled, chunks, validation, epochs, steps, callbacks):
         watch.on_epoch_begin(epoch)
         compiled.model.reset_metrics()  # where the steps keep their means
         done = 0
-        while done < steps:
-            watch.on_train_batch_begin(done)
-            data, count = next(batches)
-            logs = compiled.train(variables, data, count)
-            done += int(count)
-            watch.on_train_batch_end(done - 1, logs)
-        if validation:
-            tested = compiled.test(variables, validation)
-            logs = {**logs, **{f"val_{name}": value for name, value in tested.items()}}
+        with compiled.lent(variables) if once else nullcontext():
+            while done < steps:
+                watch.on_train_batch_begin(done)
+                data, count = next(batches)
+                logs = compiled.train(variables, data, count)
+                done += int(count)
+                watch.on_train_batch_end(done - 1, logs)
+            if validation:
+                tested = compiled.test(variables, validation)
+                logs = {**logs, **{f"val_{name}": value for name, value in tested.items()}}
         watch.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
     watch.on_train_end(logs)
+
+
+def watches_batches(callback):
+    """Whether a callback is called between batches, where it may look at the model or change it."""
+    hooks = [f"on_{kind}batch_{end}" for kind in ("train_", "") for end in ("begin", "end")]
+    base = keras.callbacks.Callback
+    return any(
+        hook in vars(callback) or getattr(type(callback), hook) is not getattr(base, hook) for hook in hooks
+    )
 
 
 def check_arguments(x_train, x_val, epochs, batch_size):

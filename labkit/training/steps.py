@@ -45,6 +45,7 @@ class Steps:
     def __init__(self, model, road):
         self.model, self.road = model, road
         self.variables = state_variables(model)
+        self.lender = self.variables  # whose values they hold now
         self.train_step = tf.function(Function(model.train_step), autograph=False)
         self.test_step = tf.function(Function(model.test_step), autograph=False, reduce_retracing=True)
         self.loop = tf.function(Function(self.run_steps), jit_compile=road.xla, autograph=False)
@@ -75,15 +76,20 @@ class Steps:
 
     @contextmanager
     def lent(self, variables):
-        """Inside, the steps' own variables hold the values of another model of the same kind."""
-        if all(mine is theirs for mine, theirs in zip(self.variables, variables, strict=True)):
+        """Inside, the steps' own variables hold the values of another model of the same kind.
+
+        The other model's own are as they were until the outermost such block ends.
+        """
+        if all(now is theirs for now, theirs in zip(self.lender, variables, strict=True)):
             yield
             return
         own = [tf.identity(variable) for variable in self.variables]
         copy(variables, self.variables)
+        self.lender = variables
         try:
             yield
         finally:
+            self.lender = self.variables
             copy(self.variables, variables)
             copy(own, self.variables)
 

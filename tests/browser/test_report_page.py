@@ -111,7 +111,8 @@ def test_the_first_tab_leads_to_the_content(open_page, report):
 def test_a_requirement_leads_to_its_cell(open_page, report):
     page = open_page(report)
     page.locator("#requirement-lab1\\.1 a").click()
-    assert page.locator(page.evaluate("location.hash")).locator("details.code").count() == 1
+    code = page.locator(page.evaluate("location.hash")).locator("details.code")
+    assert code.count() == 1 and code.evaluate("fold => fold.open"), "what is asked for is seen at once"
 
 
 def test_a_script_from_an_output_does_not_run(chromium, out, tmp_path):

@@ -1,8 +1,14 @@
-"""python -m tests.fuzz KIND… [COUNT] [SEED]: damage COUNT files of each kind and say what is not survived."""
+"""python -m tests.fuzz KIND… [COUNT] [SEED]: damage COUNT files of each kind and say what is not survived.
 
+The kind "pages" is notebooks, records, metrics and facts, which test_pages damages by their structure.
+"""
+
+import os
 import random
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.mutations import changed, random_changes
@@ -10,10 +16,10 @@ from tests.fuzz.worker import Worker
 
 
 def main(arguments: list[str]) -> int:
-    kinds = [argument for argument in arguments if argument in KINDS] or list(KINDS)
+    kinds = [argument for argument in arguments if argument in TRIED] or list(TRIED)
     given = [int(argument) for argument in arguments if argument.isdigit()]
     count, seed = [*given, *(5000, 0)[len(given) :]][:2]
-    return max(tried(kind, count, seed) for kind in kinds)
+    return max(TRIED[kind](kind, count, seed) for kind in kinds)
 
 
 def tried(kind: str, count: int, seed: int) -> int:
@@ -32,6 +38,16 @@ def tried(kind: str, count: int, seed: int) -> int:
     print(f"{kind}: {count} files, {faults} faults, slowest {worker.slowest:.1f} s", flush=True)
     return int(faults > 0)
 
+
+def tried_pages(kind: str, count: int, seed: int) -> int:
+    """Run the tests of pages with `count` examples each; hypothesis shows what is not survived."""
+    os.environ["FUZZ_COUNT"] = str(count)
+    tests = str(Path(__file__).with_name("test_pages.py"))
+    options = ["-q", f"--hypothesis-seed={seed}", "-p", "no:cacheprovider", "-p", "no:timeout"]
+    return int(pytest.main([tests, *options]))
+
+
+TRIED = dict.fromkeys(KINDS, tried) | {"pages": tried_pages}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

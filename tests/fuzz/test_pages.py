@@ -1,6 +1,8 @@
 """Mutated notebooks, run.json and metrics.json: a page, or one of the errors that are meant; never a crash."""  # noqa: E501
 
+import copy
 import json
+import os
 
 import nbformat
 import pytest
@@ -71,7 +73,7 @@ def mutated(draw, original):
         for key in path[:-1]:
             holder = holder[key]
         if draw(st.booleans()):
-            holder[path[-1]] = draw(ODD)
+            holder[path[-1]] = copy.deepcopy(draw(ODD))  # for a later change may lie inside of it
         else:
             del holder[path[-1]]
     return value
@@ -87,7 +89,11 @@ def mangled(draw, text):
     return bytes(content)
 
 
-SOME = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+SOME = settings(
+    max_examples=int(os.environ.get("FUZZ_COUNT", "40")),  # python -m tests.fuzz pages asks for thousands
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(scope="module")

@@ -20,11 +20,14 @@ const foldContents = () => { if (contents) contents.open = wide.matches; };
 foldContents();
 wide.addEventListener("change", foldContents);
 
-// A link into a folded part opens it first.
+// A link into a folded part opens it first, and a link to a cell opens the cell's code.
 const unfold = () => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const fold = target && target.closest("details:not([open])");
-  if (fold) { fold.open = true; target.scrollIntoView(); }
+  if (!target) return;
+  const around = target.closest("details:not([open])");
+  if (around) around.open = true;
+  if (target.matches(".cell")) target.querySelectorAll("details.code").forEach((fold) => { fold.open = true; });
+  if (around) target.scrollIntoView();
 };
 window.addEventListener("hashchange", unfold);
 unfold();
