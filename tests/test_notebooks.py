@@ -19,6 +19,7 @@ SECOND_EDITION = [
     "02_vae_to_gan",
     "03_ae_vs_vae_fashion",
     "04_dcgan_fashion",
+    "05_ck_faces",
     "06_vae_cvae_mnist",
     "07_gan_lsgan_dcgan_mnist",
 ]

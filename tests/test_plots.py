@@ -248,6 +248,16 @@ def test_line_colours_differ_in_lightness_or_hue_for_colour_blind_readers():
     assert min(distances) > 0.15
 
 
+def test_panels_of_lines_have_units_of_their_own():
+    series = {"MSE": [3.0, 2.0], "KL": [1.0, 2.0]}
+    options = {"xlabel": "v", "panels": [("MSE",), ("KL",)]}
+    fig = plots.lines([1, 2], series, ylabel=["MSE per pixel", "nats"], **options)
+    assert [axes.get_ylabel() for axes in fig.axes] == ["MSE per pixel", "nats"]
+    assert fig.alt.startswith("MSE per pixel and nats against v")
+    alike = plots.lines([1, 2], series, ylabel="nats", **options)
+    assert [axes.get_ylabel() for axes in alike.axes] == ["nats", "nats"]
+
+
 def test_lines_over_whole_numbers_have_ticks_at_whole_numbers_only():
     fig = plots.lines([1, 2, 3], {"KL": [3.0, 2.0, 1.0]}, xlabel="epoch", ylabel="nats")
     (axes,) = fig.axes

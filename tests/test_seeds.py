@@ -116,5 +116,5 @@ def test_over_seeds_has_a_spread_for_each_number_of_a_measure():
 
 
 def test_counts_and_shares_have_decimals_of_their_own():
-    found = metrics.over_seeds(lambda k: {"classes": k, "precision": k / 7, "fcd": k / 7}, [3])
+    found = metrics.over_seeds(lambda k: {"classes": k, "copies": k / 7, "fcd": k / 7}, [3])
     assert [str(spread) for spread in found.values()] == ["3", "0.429", "0.43"]

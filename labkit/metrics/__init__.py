@@ -1,5 +1,12 @@
 """Honest numbers about a trained model: functions and arrays in, numbers out."""
 
+from labkit.metrics.by_pixels import (
+    coded_quality,
+    drawn_quality,
+    drawn_spreads,
+    rebuilt_quality,
+    spoiled,
+)
 from labkit.metrics.classes import (
     Agreement,
     ClassHistogram,
@@ -39,7 +46,9 @@ from labkit.metrics.likelihood import (
     iw_nll,
     sum_over_classes,
 )
+from labkit.metrics.linear import LinearCode, LinearVAE, linear_code
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
+from labkit.metrics.patches import patch_distances
 from labkit.metrics.reconstruction import (
     bce,
     grey_share,
@@ -91,6 +100,8 @@ __all__ = [
     "Gaps",
     "Grid",
     "IwNll",
+    "LinearCode",
+    "LinearVAE",
     "Memorisation",
     "Prdc",
     "References",
@@ -111,7 +122,10 @@ __all__ = [
     "classes_kept",
     "code_cloud",
     "code_spreads",
+    "coded_quality",
     "conditional_agreement",
+    "drawn_quality",
+    "drawn_spreads",
     "elbo",
     "elbo_by_class",
     "elbo_spreads",
@@ -127,6 +141,7 @@ __all__ = [
     "iw_nll",
     "judge_samples",
     "kernel_distance",
+    "linear_code",
     "linear_probe",
     "load_classifier",
     "log_evidence",
@@ -138,18 +153,21 @@ __all__ = [
     "neighbour_probe",
     "noisy",
     "over_seeds",
+    "patch_distances",
     "pca_mse",
     "pixel_entropy",
     "posterior",
     "prdc",
     "principal_components",
     "rank_correlation",
+    "rebuilt_quality",
     "reference_sets",
     "repeated",
     "roughness",
     "sampled_kl",
     "sharpness",
     "slant",
+    "spoiled",
     "spread_table",
     "ssim",
     "stability",

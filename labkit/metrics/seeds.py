@@ -13,7 +13,7 @@ from labkit.metrics.surgery import elbo_surgery
 # of an `Elbo`, with the decimals of each in a table
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
 # Of numbers that a measure gives: counts and shares
-DECIMALS = {"classes": 0, "gaussians": 0, "copies": 3, "rarest": 3, "stable": 0}
+DECIMALS = {"classes": 0, "gaussians": 0, "copies": 3, "rarest": 3, "stable": 0, "active_units": 0}
 HEADINGS = {
     "fcd": "FCD",
     "grey_ink": "grey share of ink",

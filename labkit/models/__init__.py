@@ -13,10 +13,17 @@ from labkit.models.dense_weights import dense_layers
 from labkit.models.gan import GAN, gradient_penalty, squared_slope
 from labkit.models.iwae import IWAE
 from labkit.models.map_autoencoder import map_decoder, map_encoder, map_vae
-from labkit.models.pooled_conv import pooled_discriminator, pooled_encoder, upsampling_decoder
+from labkit.models.pooled_conv import (
+    pooled_discriminator,
+    pooled_encoder,
+    pooled_gan,
+    pooled_vae,
+    upsampling_decoder,
+)
 from labkit.models.shapes import arithmetic_table, conv_size, layer_steps, multiplications, transposed_size
 from labkit.models.spectral import SpectralNormalization
 from labkit.models.vae import VAE, Sampling, dense_vae, reparameterize
+from labkit.models.varied import DiffAugment, said_in_training, shown_varied
 
 __all__ = [
     "CVAE",
@@ -26,6 +33,7 @@ __all__ = [
     "Autoencoder",
     "AveragedGenerator",
     "ConditionalGAN",
+    "DiffAugment",
     "Sampling",
     "SpectralNormalization",
     "arithmetic_table",
@@ -52,7 +60,11 @@ __all__ = [
     "multiplications",
     "pooled_discriminator",
     "pooled_encoder",
+    "pooled_gan",
+    "pooled_vae",
     "reparameterize",
+    "said_in_training",
+    "shown_varied",
     "squared_slope",
     "transposed_size",
     "upsampling_decoder",

@@ -109,6 +109,7 @@ def lines(
         x: values of the axis, shape (n,); or, where series differ in theirs, a dict of label →
             such values, or (seeds, n) of them, such as seconds.
         series: dict of label → values, shape (n,), or (seeds, n).
+        ylabel: what the vertical axes show, and the unit: one text, or one a panel.
         panels: labels to draw together, a tuple a panel; None draws all in one. After six
             series colours and markers come again, so put these into another panel.
         log2: a logarithmic horizontal axis with a tick at every value.
@@ -120,14 +121,15 @@ def lines(
     fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
     looks = dict(zip(series, itertools.cycle(zip(LINES, "osD^vP", strict=True)), strict=False))
     every = np.atleast_1d(fig.subplots(len(panels), 1, sharex=True))
-    for axes, labels in zip(every, panels, strict=True):
+    units = [ylabel] * len(panels) if isinstance(ylabel, str) else ylabel
+    for axes, labels, unit in zip(every, panels, units, strict=True):
         for label in labels:
             colour, marker = looks[label]
             middle = (np.median(values, axis=0) for values in (places[label], series[label]))
             axes.plot(*middle, color=colour, marker=marker, label=label)
             dots = {"ls": "", "color": colour, "marker": marker, "markersize": 4, "alpha": 0.5}
             axes.plot(places[label].T, series[label].T, **dots)
-        axes.set_ylabel(ylabel)
+        axes.set_ylabel(unit)
         axes.legend()
         if "y" in log:
             axes.set_yscale("log")
@@ -137,7 +139,8 @@ def lines(
     used = np.unique(np.concatenate([values.ravel() for values in places.values()]))
     scale_axis(every[-1], used, log2, "x" in log)
     ranges = "; ".join(range_in_words(label, values) for label, values in series.items())
-    fig.alt = f"{title or ylabel} against {xlabel} from {used[0]:.4g} to {used[-1]:.4g}: {ranges}."
+    what = title or " and ".join(dict.fromkeys(units))
+    fig.alt = f"{what} against {xlabel} from {used[0]:.4g} to {used[-1]:.4g}: {ranges}."
     return fig
 
 
