@@ -7,8 +7,9 @@ import tensorflow as tf
 from keras import layers
 from numpy.testing import assert_allclose, assert_array_equal
 
-from labkit import models
+from labkit import models, training
 from labkit.models.spectral import SpectralNormalization
+from labkit.training import roads
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.standard_normal((16, 6, 6, 3)).astype("float32")
@@ -123,3 +124,18 @@ def test_it_is_rebuilt_from_its_configuration():
     copy.set_weights(network.get_weights())
     x = RNG.standard_normal((3, 6)).astype("float32")
     assert_allclose(copy(x), network(x), rtol=1e-5)
+
+
+def test_it_trains_under_xla(monkeypatch):
+    monkeypatch.setattr(roads, "XLA_PAYS_FROM_IMAGES", 0)
+    sizes = {"hidden": (8,), "image_shape": (6, 6, 1)}
+    networks = (
+        models.dense_generator(latent_dim=2, **sizes),
+        models.dense_discriminator(spectral=True, **sizes),
+    )
+    gan = models.GAN(*networks, ema_decay=0.9)
+    gan.compile()
+    before = [np.array(weight) for weight in gan.discriminator.weights]
+    history = training.fit(gan, RNG.random((64, 6, 6, 1), dtype="float32"), epochs=2, batch_size=8)
+    assert history.road.startswith("XLA") and np.isfinite([*history["d_loss"], *history["g_loss"]]).all()
+    assert all(np.any(now != then) for now, then in zip(gan.discriminator.weights, before, strict=True))
