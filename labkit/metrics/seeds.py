@@ -49,6 +49,7 @@ HEADINGS = {
     "error_1000": "1,000 × MSE",
     "above_floor": "nats above the floor",
     "ssim": "SSIM",
+    "density": "−ELBO of grey pixels, nats",
 }
 
 
