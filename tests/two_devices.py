@@ -1,6 +1,6 @@
-"""Trains on two devices that share each batch, in a process of its own: `python -m tests.two_devices ae out.json`.
+"""Trains on two devices that share each batch: `python -m tests.two_devices vae out.json`.
 
-A processor can be two devices to TensorFlow if that is said before it is first used.
+A processor can be two devices to TensorFlow, if a process says so before it computes.
 """
 
 import json
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from labkit import models, training
 from labkit.training import roads, steps
+from labkit.training.checkpoints import state_variables
 
 IMAGES = np.random.default_rng(0).random((32, 8, 8, 1), dtype="float32")
 SHAPE = {"image_shape": (8, 8, 1)}
@@ -52,33 +53,42 @@ def two_devices():
     steps.gpu_names = lambda count: [f"CPU:{i}" for i in range(count)]
 
 
-def kept():
-    """What the devices hold after training, a list over variables of lists over devices."""
-    (compiled,) = steps._kept.values()
-    return [[np.ravel(part).tolist() for part in variable.values] for variable in compiled.variables]
+def held():
+    """What the devices hold after the next steps: a list over variables of lists over devices."""
+    devices, train = [], steps.Steps.train
+
+    def note(self, *args):
+        logs = train(self, *args)
+        devices[:] = [[np.ravel(part).tolist() for part in variable.values] for variable in self.variables]
+        return logs
+
+    steps.Steps.train = note
+    return devices
 
 
 def trained(model, **options):
     """History, road and weights of one run, and what it left in the model and on the devices."""
-    attributes = [{*vars(part)} for part in (model, *model_optimizers(model))]
+    state_variables(model)  # builds the optimizers
+    before, devices = optimizers_attributes(model), held()
     history = fit(model, **options)
     distributed = [isinstance(v.value, tf.distribute.DistributedValues) for v in model.variables]
     return {
         "history": history,
         "road": history.road,
         "weights": [weight.tolist() for weight in model.get_weights()],
-        "devices": kept(),
-        "as it was": not any(distributed)
-        and attributes == [{*vars(part)} for part in (model, *model_optimizers(model))],
+        "devices": devices,
+        "as it was": not any(distributed) and optimizers_attributes(model) == before,
     }
 
 
-def model_optimizers(model):
-    return [value for value in vars(model).values() if isinstance(value, keras.Optimizer)]
+def optimizers_attributes(model):
+    """Names of all attributes of the model's optimizers, and their strategies."""
+    optimizers = [value for value in vars(model).values() if isinstance(value, keras.Optimizer)]
+    return [(*vars(optimizer), optimizer._distribution_strategy) for optimizer in optimizers]
 
 
 def resumed(out):
-    """A whole run, and one of another model of its kind that was killed and resumed, with how often was traced."""
+    """A whole run, and the same one killed and resumed; how often steps were traced for them."""
     traced, whole = [], steps.Steps.run_steps
     steps.Steps.run_steps = lambda *args: traced.append(1) or whole(*args)
 
