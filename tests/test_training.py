@@ -384,8 +384,9 @@ def test_heads_and_what_wraps_other_layers_stay_float32():
     spectral = models.conv_discriminator((8, 8, 1), filters=(2,), spectral=True)
     assert names(spectral) == ["x", "conv_1", "conv_1_act", "dropout_1", "flatten"]
     assert "pixel_logits" not in names(models.dense_generator((8,), 2))  # whose last layers have no weights
-    inside = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), models.dense_decoder((8,), 3)])
-    assert names(inside) == ["dense", "z", "hidden_1"]
+    first = keras.layers.Dense(3, name="first")
+    inside = keras.Sequential([keras.Input((2,)), first, models.dense_decoder((8,), 3)])
+    assert names(inside) == ["first", "z", "hidden_1"]
     other = keras.Sequential(
         [keras.Input((2,)), keras.layers.Dense(3, dtype="float64"), keras.layers.Dense(1)]
     )
