@@ -377,6 +377,12 @@ def gpu(monkeypatch):
     steps._kept.clear()
 
 
+@pytest.fixture
+def gpu_by_graphs(gpu, monkeypatch):
+    """The same without XLA, which takes a processor ten seconds for a model with convolutions."""
+    monkeypatch.setattr(roads, "choose_compiler", lambda *args: (False, "a GPU"))
+
+
 def test_heads_and_what_wraps_other_layers_stay_float32():
     names = lambda model: [layer.name for layer in precision.bears_bfloat16(model)]  # noqa: E731
     assert {"conv_1", "conv_2"} <= set(names(small_conv_vae()))
@@ -413,14 +419,14 @@ def test_training_steps_on_a_gpu_compute_in_bfloat16_and_tests_in_float32(gpu, m
     assert [layer.dtype_policy.name for layer in precision.all_layers(vae)] == policies
 
 
-def test_a_history_in_bfloat16_is_near_that_in_float32(gpu):
+def test_a_history_in_bfloat16_is_near_that_in_float32(gpu_by_graphs):
     half, whole = fit(small_conv_vae()), fit(small_conv_vae(), precision="float32")
     assert half["loss"] != whole["loss"]
     for name in ("loss", "val_loss"):
         assert_allclose(half[name], whole[name], rtol=1e-3)
 
 
-def test_an_interrupted_run_in_bfloat16_ends_with_the_same_history(gpu, tmp_path, killed_at):
+def test_an_interrupted_run_in_bfloat16_ends_with_the_same_history(gpu_by_graphs, tmp_path, killed_at):
     expected = fit(small_conv_vae())
     with pytest.raises(KeyboardInterrupt):
         fit(small_conv_vae(), out=tmp_path, callbacks=[killed_at(2)])
@@ -429,13 +435,13 @@ def test_an_interrupted_run_in_bfloat16_ends_with_the_same_history(gpu, tmp_path
         assert_array_equal(resumed[name], expected[name], err_msg=name)
 
 
-def test_models_in_bfloat16_share_compiled_steps(gpu, traced):
+def test_models_in_bfloat16_share_compiled_steps(gpu_by_graphs, traced):
     fit(small_conv_vae())
     fit(small_conv_vae(beta=3.0))
     assert len(traced) == 1
 
 
-def test_weights_under_spectral_normalisation_are_not_rounded(gpu):
+def test_weights_under_spectral_normalisation_are_not_rounded(gpu_by_graphs):
     discriminator = models.conv_discriminator((6, 6, 1), filters=(2,), spectral=True)
     generator = models.conv_generator(2, base=(3, 3, 2), filters=(2,), strides=(1, 2))
     gan = models.GAN(generator, discriminator, gradient_penalty=1.0)
