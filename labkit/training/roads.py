@@ -50,6 +50,7 @@ class Road:
 def choose_road(model, images, batch_size, batch_bytes, precision=None, flags=None, gpus=None):
     """The fastest road that is known to be right for this model and machine.
 
+    On GPUs it is right but not yet known to be the fastest: benchmarks/NOTES.md says what is guessed.
     It depends on nothing but its arguments and the machine: what was trained before in the same
     process changes no result.
 
