@@ -22,6 +22,7 @@ SLOW = {
     "test_pooled_conv.py",
     "test_published.py",
     "test_quiet.py",
+    "test_replicas.py",
     "test_runner.py",
     "test_training.py",
 }

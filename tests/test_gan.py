@@ -464,4 +464,4 @@ def test_a_checkpoint_of_another_gan_is_not_taken(tmp_path, change):
 
 def test_xla_is_not_for_gans_with_any_convolution():
     gan = small_gan(networks=(small_generator(), dense_pair()[1]))
-    assert not roads.choose_road(gan, 10**6, 400_000, flags=(), gpus=0).xla
+    assert not roads.choose_road(gan, 10**6, 128, 400_000, flags=(), gpus=()).xla

@@ -79,9 +79,9 @@ def test_elbo_of_a_conditional_model_bounds_the_evidence_given_the_label(rng):
         "encode": lambda x, y: model.posterior(x - shift[y]),
         "decode_logits": lambda z, y: model.decode(z) + shift[y],
         "nll": model.nll,
-        "samples": 400,
+        "samples": 60,
     }
-    result = metrics.elbo(x=x, labels=labels, batch_size=70, **conditional)
+    result = metrics.elbo(x=x, labels=labels, batch_size=130, **conditional)
     assert_allclose(result.negative_elbo, -model.log_evidence(x - shift[labels]).mean(), atol=0.03)
     assert_allclose(result.per_image.mean(), result.negative_elbo)
     assert_allclose(result.per_image.std() / math.sqrt(300), result.standard_error)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import losses, models, training
 from labkit.reports.record import facts_of, read_facts
-from labkit.training import batches, roads, steps
+from labkit.training import batches, precision, roads, steps
 
 IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), dtype="float32")
 
@@ -21,6 +21,16 @@ def small_vae(learning_rate=1e-2, beta=1.0, activation="relu", seed=0, nll=losse
     encoder.get_layer("hidden_1").activation = keras.activations.get(activation)
     vae = models.VAE(encoder, models.dense_decoder((8,), 2, image_shape=(6, 6, 1)), beta, nll)
     vae.compile(optimizer=keras.optimizers.Adam(learning_rate))
+    return vae
+
+
+def small_conv_vae(**options):
+    networks = (
+        models.conv_encoder((3, 3), 2, image_shape=(6, 6, 1)),
+        models.conv_decoder((3, 3), 2, image_shape=(6, 6, 1)),
+    )
+    vae = models.VAE(*networks, **options)
+    vae.compile(optimizer=keras.optimizers.Adam(1e-2))
     return vae
 
 
@@ -260,8 +270,11 @@ def test_fewer_images_than_a_batch_make_one_batch():
 # ---- The road
 
 
-def road(model, images=10**6, flags=(), gpus=0, **options):
-    return roads.choose_road(model, images, 400_000, flags=flags, gpus=gpus, **options)
+AMPERE, VOLTA = (8, 0), (7, 0)  # compute capabilities: with bfloat16 and without
+
+
+def road(model, images=10**6, flags=(), gpus=(), batch_size=128, **options):
+    return roads.choose_road(model, images, batch_size, 400_000, flags=flags, gpus=gpus, **options)
 
 
 def conv_model():
@@ -272,7 +285,7 @@ def test_xla_is_for_runs_of_dense_models_that_are_long_enough_and_for_gpus():
     assert road(small_vae()).xla
     assert not road(small_vae(), images=1000).xla
     assert not road(conv_model()).xla
-    assert road(conv_model(), gpus=1).xla
+    assert road(conv_model(), gpus=[VOLTA]).xla
 
 
 def test_bfloat16_is_for_convolutions_on_a_processor_that_has_it():
@@ -282,6 +295,32 @@ def test_bfloat16_is_for_convolutions_on_a_processor_that_has_it():
     for flags in ({"avx2", "avx512f"}, ()):
         assert road(conv_model(), flags=flags).precision == "float32"
         assert road(conv_model(), flags=flags, precision="bfloat16").precision == "float32"
+
+
+def test_bfloat16_is_for_convolutions_and_large_dense_layers_on_a_gpu_that_has_it():
+    large = keras.Sequential([keras.Input((512,)), keras.layers.Dense(512), keras.layers.Dense(1)])
+    for model, gpus, expected in (
+        (conv_model(), [AMPERE], "bfloat16"),
+        (large, [AMPERE], "bfloat16"),
+        (small_vae(), [AMPERE], "float32"),
+        (conv_model(), [VOLTA], "float32"),
+        (conv_model(), [AMPERE, VOLTA], "float32"),
+    ):
+        assert road(model, gpus=gpus).precision == expected
+    assert road(conv_model(), gpus=[AMPERE], precision="float32").precision == "float32"
+
+
+def test_several_gpus_share_batches_that_are_large_enough_and_divide():
+    gpus = [AMPERE] * 4
+    vae = small_conv_vae()
+    assert road(vae, gpus=gpus, batch_size=256).gpus == 4
+    assert road(vae, gpus=gpus, batch_size=128).gpus == 2
+    assert road(vae, gpus=gpus, batch_size=127).gpus == 1
+    assert road(vae, gpus=[]).gpus == 0
+    assert road(small_vae(), gpus=gpus).gpus == 1  # no convolutions
+    assert road(conv_model(), gpus=gpus).gpus == 1  # of no class that says its settings
+    several = road(vae, gpus=gpus)
+    assert not several.xla and "2 GPUs share each batch" in str(several)
 
 
 def test_precision_can_be_asked_for_by_argument_and_by_environment(monkeypatch):
@@ -305,9 +344,9 @@ def test_flags_are_read_as_linux_lists_them(tmp_path):
 def test_bfloat16_is_on_in_training_steps_alone(monkeypatch):
     name = "auto_mixed_precision_onednn_bfloat16"
     seen = lambda: tf.config.optimizer.get_experimental_options().get(name, False)  # noqa: E731
-    with roads.automatic_bfloat16(True):
+    with precision.automatic_bfloat16(True):
         assert seen()
-    with roads.automatic_bfloat16(False):
+    with precision.automatic_bfloat16(False):
         assert not seen()
     assert not seen()
 
@@ -315,7 +354,7 @@ def test_bfloat16_is_on_in_training_steps_alone(monkeypatch):
 def test_layers_inside_layers_are_found():
     spectral = keras.layers.SpectralNormalization(keras.layers.Conv2D(2, 3))
     inner = keras.Sequential([keras.Input((6, 6, 1)), spectral])
-    found = roads.all_layers(keras.Sequential([keras.Input((6, 6, 1)), inner]))
+    found = precision.all_layers(keras.Sequential([keras.Input((6, 6, 1)), inner]))
     assert spectral in found and spectral.layer in found
 
 
@@ -326,6 +365,91 @@ def test_a_run_says_which_road_it_took_and_with_how_many_threads(tmp_path, monke
     assert fact["road"] == history.road
     assert fact["threads"] >= 1
     assert "too few for XLA" in history.road
+
+
+# ---- bfloat16 as on a GPU
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A machine that says it has a GPU with bfloat16."""
+    monkeypatch.setattr(roads, "gpu_capabilities", lambda: [AMPERE])
+    steps._kept.clear()
+
+
+@pytest.fixture
+def gpu_by_graphs(gpu, monkeypatch):
+    """The same without XLA, which takes a processor ten seconds for a model with convolutions."""
+    monkeypatch.setattr(roads, "choose_compiler", lambda *args: (False, "a GPU"))
+
+
+def test_heads_and_what_wraps_other_layers_stay_float32():
+    names = lambda model: [layer.name for layer in precision.bears_bfloat16(model)]  # noqa: E731
+    assert {"conv_1", "conv_2"} <= set(names(small_conv_vae()))
+    assert not {"z_mean_map", "z_mean", "z_log_var_map", "z_log_var", "logits"} & set(names(small_conv_vae()))
+    spectral = models.conv_discriminator((8, 8, 1), filters=(2,), spectral=True)
+    assert names(spectral) == ["x", "conv_1", "conv_1_act", "dropout_1", "flatten"]
+    assert "pixel_logits" not in names(models.dense_generator((8,), 2))  # whose last layers have no weights
+    first = keras.layers.Dense(3, name="first")
+    inside = keras.Sequential([keras.Input((2,)), first, models.dense_decoder((8,), 3)])
+    assert names(inside) == ["first", "z", "hidden_1"]
+    other = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, dtype="float64"), keras.layers.Dense(1)]
+    )
+    assert names(other) == []
+
+
+def test_training_steps_on_a_gpu_compute_in_bfloat16_and_tests_in_float32(gpu, monkeypatch):
+    seen, call = {}, keras.layers.Conv2D.call
+
+    def note(layer, x):
+        y = call(layer, x)
+        seen.setdefault(layer.name, []).append(y.dtype.name)
+        return y
+
+    monkeypatch.setattr(keras.layers.Conv2D, "call", note)
+    vae = small_conv_vae()
+    policies = [layer.dtype_policy.name for layer in precision.all_layers(vae)]
+    history = fit(vae)
+    assert history.road.startswith("XLA, bfloat16") and history.road.endswith("a GPU")
+    assert seen["conv_1"] == ["bfloat16", "float32"]  # traced once each: training, test
+    assert seen["z_mean_map"] == ["float32", "float32"]
+    assert vae.encode(IMAGES)[0].dtype == "float32"
+    assert {variable.dtype for variable in vae.trainable_variables} == {"float32"}
+    assert [layer.dtype_policy.name for layer in precision.all_layers(vae)] == policies
+
+
+def test_a_history_in_bfloat16_is_near_that_in_float32(gpu_by_graphs):
+    half, whole = fit(small_conv_vae()), fit(small_conv_vae(), precision="float32")
+    assert half["loss"] != whole["loss"]
+    for name in ("loss", "val_loss"):
+        assert_allclose(half[name], whole[name], rtol=1e-3)
+
+
+def test_an_interrupted_run_in_bfloat16_ends_with_the_same_history(gpu_by_graphs, tmp_path, killed_at):
+    expected = fit(small_conv_vae())
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_conv_vae(), out=tmp_path, callbacks=[killed_at(2)])
+    resumed = fit(small_conv_vae(), out=tmp_path, resume=True)
+    for name in ("loss", "kl_loss", "val_loss"):
+        assert_array_equal(resumed[name], expected[name], err_msg=name)
+
+
+def test_models_in_bfloat16_share_compiled_steps(gpu_by_graphs, traced):
+    fit(small_conv_vae())
+    fit(small_conv_vae(beta=3.0))
+    assert len(traced) == 1
+
+
+def test_weights_under_spectral_normalisation_are_not_rounded(gpu_by_graphs):
+    discriminator = models.conv_discriminator((6, 6, 1), filters=(2,), spectral=True)
+    generator = models.conv_generator(2, base=(3, 3, 2), filters=(2,), strides=(1, 2))
+    gan = models.GAN(generator, discriminator, gradient_penalty=1.0)
+    gan.compile()
+    training.fit(gan, IMAGES, epochs=1, batch_size=8)
+    for kernel in (w.numpy() for w in discriminator.trainable_variables):
+        rounded = tf.cast(tf.cast(kernel, "bfloat16"), "float32").numpy()
+        assert kernel.ndim < 2 or np.any(kernel != rounded)
 
 
 # ---- Steps that models share
@@ -420,13 +544,14 @@ def test_a_callback_between_batches_sees_and_changes_its_own_model(monkeypatch):
     assert_array_equal(seen[0][1], seen[-1][1])  # the rate was 0 from the second step on
 
 
-def test_few_kinds_are_kept(traced):
-    for units in range(1, steps.MOST_KEPT + 3):
+def test_few_kinds_are_kept(traced, monkeypatch):
+    monkeypatch.setattr(steps, "MOST_KEPT", 2)
+    for units in range(1, 5):
         encoder = models.dense_encoder((units,), 2, image_shape=(6, 6, 1))
         model = models.VAE(encoder, models.dense_decoder((8,), 2, image_shape=(6, 6, 1)))
         model.compile(keras.optimizers.Adam())
         fit(model, epochs=1)
-    assert len(steps._kept) == steps.MOST_KEPT
+    assert len(steps._kept) == 2
 
 
 def test_fifty_epochs_are_traced_once(traced):

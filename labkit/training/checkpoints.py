@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from labkit.project import replacing, set_aside
 from labkit.training.batches import rows_of
-from labkit.training.roads import all_layers
+from labkit.training.precision import all_layers
 from labkit.training.saved import CheckpointError, OtherRunError, read_saved
 
 

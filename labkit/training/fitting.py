@@ -61,8 +61,8 @@ def fit(
         transform: function of (batch, seed) → batch that TensorFlow can trace, applied to
             each training batch, such as `dynamic_binarization`; never to x_val. The seed, an int32
             tensor (2,), is another in every step and the same after a resume.
-        precision: "float32" or "bfloat16" of the convolutions in training steps; None means
-            what `$LABKIT_PRECISION` says, else what is fastest. Evaluation is always float32.
+        precision: "float32" or "bfloat16" of training steps; None means what `$LABKIT_PRECISION`
+            says, else what is fastest. Weights, outputs, losses and evaluation are always float32.
 
     Returns:
         `History`, a dict of lists, one value an epoch: "epoch" (from 1), "seconds" (callbacks
@@ -88,7 +88,7 @@ def fit(
             record("resumed", {"epochs": run.epoch, "seconds": sum(run.history["seconds"])})
     batch = rows(x_train, 0, batch_size)
     size = sum(array.numpy().nbytes for array in keras.tree.flatten(batch))
-    road = choose_road(model, epochs * steps * batch_size, size, precision)
+    road = choose_road(model, epochs * steps * batch_size, batch_size, size, precision)
     record("training", {"road": str(road), "precision": road.precision, "threads": road.threads})
     # The history is kept after the callbacks, so that it holds what they put into the logs, and
     # saved after that with their arrays; the bar shows all of it.
@@ -123,7 +123,7 @@ def train(model, compiled, chunks, validation, epochs, steps, callbacks, once):
     watch.on_train_begin()
     for epoch in epochs:
         watch.on_epoch_begin(epoch)
-        compiled.model.reset_metrics()  # where the steps keep their means
+        compiled.reset_metrics()
         done = 0
         with compiled.lent(variables) if once else nullcontext():
             while done < steps:

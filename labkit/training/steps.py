@@ -15,7 +15,9 @@ import keras
 import tensorflow as tf
 
 from labkit.training.checkpoints import optimizers_of, settings_of, state_variables
-from labkit.training.roads import automatic_bfloat16
+from labkit.training.precision import automatic_bfloat16, mixed_bfloat16
+from labkit.training.replicas import Replicas
+from labkit.training.roads import gpu_names
 
 MOST_KEPT = 8  # kinds of models; each keeps one model's variables in memory
 _kept: OrderedDict = OrderedDict()
@@ -44,16 +46,20 @@ class Steps:
 
     def __init__(self, model, road):
         self.model, self.road = model, road
-        self.variables = state_variables(model)
+        self.bfloat16 = road.precision == "bfloat16"
+        traced = Replicas(model, gpu_names(road.gpus)) if road.gpus > 1 else model
+        self.reset_metrics = traced.reset_metrics  # the means are the steps' own and never lent
+        self.variables = state_variables(model) if traced is model else traced.variables
         self.lender = self.variables  # whose values they hold now
-        self.train_step = tf.function(Function(model.train_step), autograph=False)
-        self.test_step = tf.function(Function(model.test_step), autograph=False, reduce_retracing=True)
+        self.train_step = tf.function(Function(traced.train_step), autograph=False)
+        self.test_step = tf.function(Function(traced.test_step), autograph=False, reduce_retracing=True)
         self.loop = tf.function(Function(self.run_steps), jit_compile=road.xla, autograph=False)
 
     def run_steps(self, batches, count):
         """`count` training steps on the first batches of (steps, batch, …); the last one's logs."""
         specs = keras.tree.map_structure(lambda a: tf.TensorSpec(a.shape[1:], a.dtype), batches)
-        step = self.train_step.get_concrete_function(specs)
+        with mixed_bfloat16(self.model, self.bfloat16 and self.road.gpus):
+            step = self.train_step.get_concrete_function(specs)
         logs = {name: tf.zeros(log.shape, log.dtype) for name, log in step.structured_outputs.items()}
 
         def one_step(i, _):
@@ -63,13 +69,13 @@ class Steps:
 
     def train(self, variables, batches, count):
         """Train the model of these variables for `count` steps and return the logs as numbers."""
-        with self.lent(variables), automatic_bfloat16(self.road.precision == "bfloat16"):
+        with self.lent(variables), automatic_bfloat16(self.bfloat16 and not self.road.gpus):
             return numbers(self.loop(batches, count))
 
     def test(self, variables, batches):
         """Means of the model of these variables over all batches, in float32."""
         with self.lent(variables):
-            self.model.reset_metrics()
+            self.reset_metrics()
             for batch in batches:
                 logs = self.test_step(batch)
             return numbers(logs)
