@@ -71,6 +71,7 @@ def test_pixels_that_are_averaged_are_a_check_that_fails(monkeypatch):
 
 @pytest.mark.smoke
 @pytest.mark.timeout(1200)
+@pytest.mark.slow
 def test_the_notebook_runs_with_other_parameters_and_follows_them(tmp_path):
     changes = {"latent_dim": "8", "beta": "4", "batch_size": "32"}
     options = [part for name, value in changes.items() for part in ("-p", name, value)]
