@@ -8,7 +8,7 @@ from hypothesis import settings
 settings.register_profile("labkit", deadline=None)
 settings.load_profile("labkit")
 
-# Files that train networks or run whole labs; `make check` leaves them out.
+# Files that train networks, run whole labs or feed in huge and broken files; `make check` leaves them out.
 SLOW = {
     "test_checkpoints.py",
     "test_cli.py",
@@ -16,14 +16,19 @@ SLOW = {
     "test_conditional_gan.py",
     "test_conv_autoencoder.py",
     "test_cvae.py",
+    "test_foreign_mat.py",
     "test_fuzz.py",
     "test_gan.py",
+    "test_hostile.py",
     "test_iwae.py",
+    "test_pages.py",
+    "test_people.py",
     "test_pooled_conv.py",
     "test_published.py",
     "test_quiet.py",
     "test_replicas.py",
     "test_runner.py",
+    "test_sweeps.py",
     "test_training.py",
 }
 

@@ -387,7 +387,7 @@ def test_html_that_nests_without_end_is_left_out():
         [shown(html=f"<p>{'a' * 4_900_000}</p>")] * 12,
         [shown(text="z" * 190_000)] * 200,
         [shown(svg=f"<svg>{'<rect/>' * 700_000}</svg>")],
-        [V4.new_output("stream", text="\x1b[31m<\x1b[0m" * 100_000)] * 10,
+        [V4.new_output("stream", text="\x1b[31m<\x1b[0m" * 100_000)] * 3,
         [V4.new_output("error", ename="E", evalue="<b>&\n" * 1_000_000, traceback=["<" * 3_000_000])],
     ],
 )

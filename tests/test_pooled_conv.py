@@ -8,6 +8,7 @@ from keras import layers
 from numpy.testing import assert_allclose
 
 from labkit import losses, models
+from labkit.models.normalisation import FusedBatchNormalization
 
 SMALL = {"image_shape": (16, 16, 1)}
 
@@ -24,7 +25,7 @@ def trainable(*networks):
 def kinds(network):
     names = {
         layers.Conv2D: "conv",
-        layers.BatchNormalization: "norm",
+        FusedBatchNormalization: "norm",
         layers.ReLU: "relu",
         layers.AveragePooling2D: "pool",
         layers.UpSampling2D: "up",

@@ -1,0 +1,38 @@
+"""Batch normalisation of large maps in one pass over them."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import layers
+
+
+class FusedBatchNormalization(layers.BatchNormalization):
+    """Keras's layer, of the same numbers and weights, by TensorFlow's kernel for the whole of it.
+
+    Keras 3 takes the mean, the variance, the difference and the product in operations of their own,
+    each of which reads the maps again, forwards and backwards. At 64×64×16 that is a quarter of a
+    step on a processor; at 14×14×64 it does not show.
+
+    Only maps (batch, height, width, channels) in float32, without a mask, go that way.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """The normalised maps, shaped as `inputs`; as Keras's layer, of any shape and type."""
+        if len(inputs.shape) != 4 or inputs.dtype != tf.float32 or mask is not None:
+            return super().call(inputs, training=training, mask=mask)
+        own = bool(training and self.trainable)
+        none = tf.zeros([0])
+        maps, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=none if own else self.moving_mean,
+            variance=none if own else self.moving_variance,
+            epsilon=self.epsilon,
+            is_training=own,
+        )
+        if own:
+            count = tf.cast(tf.size(inputs) / inputs.shape[-1], tf.float32)
+            for kept, new in ((self.moving_mean, mean), (self.moving_variance, variance * (1 - 1 / count))):
+                kept.assign(kept * self.momentum + new * (1.0 - self.momentum))
+        return maps

@@ -1,0 +1,86 @@
+"""Batch normalisation in one kernel gives what Keras's own layer gives."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.testing import assert_allclose
+
+from labkit.models.normalisation import FusedBatchNormalization
+
+
+@pytest.fixture
+def pair(rng):
+    """Both layers with the same weights, which are not the first ones."""
+    pair = [
+        kind(momentum=0.9, epsilon=1e-3)
+        for kind in (keras.layers.BatchNormalization, FusedBatchNormalization)
+    ]
+    for layer in pair:
+        layer.build((None, 6, 5, 3))
+    weights = [rng.uniform(0.5, 2, w.shape) for w in pair[0].weights]
+    for layer in pair:
+        layer.set_weights(weights)
+    return pair
+
+
+@pytest.fixture
+def maps(rng):
+    return tf.constant(rng.normal(1, 3, (4, 6, 5, 3)), tf.float32)
+
+
+def close(a, b):
+    assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_outputs_statistics_and_gradients_are_those_of_keras(pair, maps, training):
+    found = []
+    for layer in pair:
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            out = layer(maps, training=training)
+            loss = tf.reduce_sum(tf.sin(out))
+        sources = [maps, *(w.value for w in layer.trainable_weights)]
+        found.append([out, *tape.gradient(loss, sources), *layer.non_trainable_weights])
+    for keras_has, fused_has in zip(*found, strict=True):
+        close(keras_has, fused_has)
+
+
+def test_a_frozen_layer_uses_and_keeps_its_moving_statistics(pair, maps):
+    for layer in pair:
+        layer.trainable = False
+    before = pair[1].get_weights()
+    close(*(layer(maps, training=True) for layer in pair))
+    assert all(np.array_equal(a, b) for a, b in zip(before, pair[1].get_weights(), strict=True))
+
+
+def test_a_gradient_s_gradient_is_that_of_keras(pair, maps):
+    found = []
+    for layer in pair:
+        with tf.GradientTape() as outer:
+            outer.watch(maps)
+            with tf.GradientTape() as inner:
+                inner.watch(maps)
+                loss = tf.reduce_sum(tf.sin(layer(maps, training=True)))
+            penalty = tf.reduce_sum(inner.gradient(loss, maps) ** 2)
+        found.append(outer.gradient(penalty, maps))
+    close(*found)
+
+
+def test_vectors_go_the_way_of_keras(rng):
+    layer = FusedBatchNormalization()
+    vectors = tf.constant(rng.normal(3, 2, (64, 5)), tf.float32)
+    assert_allclose(np.mean(layer(vectors, training=True), axis=0), 0, atol=1e-5)
+
+
+def test_masked_maps_go_the_way_of_keras(pair, maps):
+    mask = np.ones((4, 6, 5), bool)
+    mask[:, :, 3:] = False
+    close(*(layer(maps, training=True, mask=mask) for layer in pair))
+
+
+def test_it_compiles_under_xla_and_in_a_graph(pair, maps):
+    eager = pair[1](maps, training=False)
+    for xla in (False, True):
+        close(eager, tf.function(lambda x: pair[1](x, training=False), jit_compile=xla)(maps))
