@@ -16,8 +16,8 @@ from functools import partial
 import keras
 from keras import layers
 
+from labkit.models.fast_layers import FusedBatchNormalization
 from labkit.models.initializers import gan_initializers, initializers
-from labkit.models.normalisation import FusedBatchNormalization
 from labkit.models.parts import check_sizes, encoder_model, indexed
 
 
