@@ -8,7 +8,7 @@ from keras import layers
 from numpy.testing import assert_allclose
 
 from labkit import losses, models
-from labkit.models.normalisation import FusedBatchNormalization
+from labkit.models.fast_layers import FusedBatchNormalization
 
 SMALL = {"image_shape": (16, 16, 1)}
 

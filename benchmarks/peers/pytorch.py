@@ -35,12 +35,13 @@ def dense_vae():
 
 
 def conv_vae():
-    """labkit's convolutional VAE: 28 → 14 → 7 → 1×1×128 and back."""
+    """labkit's convolutional VAE: 28 → 14 → 7 → 1×1×128 and back; its 7×7 kernels as matrix products."""
     encoder = nn.Sequential(
-        nn.Conv2d(1, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(), nn.Conv2d(64, 256, 7)
-    )
+        nn.Conv2d(1, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(64 * 7 * 7, 256),
+    )  # fmt: skip
     decoder = nn.Sequential(
-        nn.Unflatten(1, (128, 1, 1)), nn.ConvTranspose2d(128, 64, 7), nn.ReLU(),
+        nn.Linear(128, 64 * 7 * 7), nn.Unflatten(1, (64, 7, 7)), nn.ReLU(),
         nn.ConvTranspose2d(64, 32, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(32, 1, 3, 2, 1, 1),
     )  # fmt: skip
     return Vae(encoder, decoder)

@@ -17,9 +17,9 @@ import keras
 from keras import layers
 
 from labkit.losses import bernoulli_nll
+from labkit.models.fast_layers import FusedBatchNormalization
 from labkit.models.gan import GAN
 from labkit.models.initializers import gan_initializers, initializers
-from labkit.models.normalisation import FusedBatchNormalization
 from labkit.models.parts import check_sizes, encoder_model, indexed
 from labkit.models.vae import VAE
 from labkit.models.varied import shown_varied

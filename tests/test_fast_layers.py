@@ -1,4 +1,4 @@
-"""Batch normalisation in one kernel gives what Keras's own layer gives."""
+"""Layers that are computed another way give what Keras's own layers give."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
 
-from labkit.models.normalisation import FusedBatchNormalization
+from labkit.models.fast_layers import FusedBatchNormalization, WholeMapConv2D, WholeMapConv2DTranspose
 
 
 @pytest.fixture
@@ -84,3 +84,25 @@ def test_it_compiles_under_xla_and_in_a_graph(pair, maps):
     eager = pair[1](maps, training=False)
     for xla in (False, True):
         close(eager, tf.function(lambda x: pair[1](x, training=False), jit_compile=xla)(maps))
+
+
+@pytest.mark.parametrize(
+    ("kind", "whole", "shape"),
+    [
+        (keras.layers.Conv2D, WholeMapConv2D, (3, 6, 5, 4)),
+        (keras.layers.Conv2DTranspose, WholeMapConv2DTranspose, (3, 1, 1, 4)),
+    ],
+)
+def test_a_kernel_of_the_whole_map_is_the_convolution_with_its_gradients(kind, whole, shape, rng):
+    maps, found = tf.constant(rng.normal(size=shape), tf.float32), []
+    kernel = rng.normal(size=(6, 5, 4, 2) if kind is keras.layers.Conv2D else (6, 5, 2, 4))
+    for layer in (kind(2, (6, 5), activation="tanh"), whole(2, (6, 5), activation="tanh")):
+        layer.build(shape)
+        layer.set_weights([kernel, np.array([0.5, -0.5])])
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            out = layer(maps)
+            loss = tf.reduce_sum(tf.sin(out))
+        found.append([out, *tape.gradient(loss, [maps, *(w.value for w in layer.trainable_weights)])])
+    for keras_has, whole_has in zip(*found, strict=True):
+        close(keras_has, whole_has)
