@@ -54,7 +54,7 @@ test: lint
 	$(PYTEST) $(TESTS)
 
 check: lint
-	$(PYTEST) tests -m "not slow and not browser" $(TESTS)
+	$(PYTEST) tests -m "not slow and not smoke and not browser" $(TESTS)
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks

@@ -8,6 +8,9 @@ data          image sets, found and verified            labkit.data.load("mnist"
 images        the one check of images
 losses        pure functions of tensors, in nats
 latent        paths in a latent space: scaling, interpolation
+toys          games in the plane: Dirac GAN, eight Gaussians
+densities     mixtures fitted to codes after training
+diffusion     noising, and the best denoiser of a finite set of images
 models        network builders; Autoencoder, VAE, CVAE, GAN
 training      fit: seeds, progress, checkpoints, resume
 metrics       likelihood, reconstruction, samples (FCD, …), feature classifiers

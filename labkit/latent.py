@@ -57,6 +57,12 @@ def interpolate(a, b, n, *, spherical=False) -> np.ndarray:
     return path.astype("float32")
 
 
+def lines(a, b, n, *, spherical=False) -> np.ndarray:
+    """The paths of `interpolate` from each row of `a` to that of `b`, one after another, (m·n, D)."""
+    paths = interpolate(np.atleast_2d(a), np.atleast_2d(b), n, spherical=spherical)  # (n, m, D)
+    return paths.swapaxes(0, 1).reshape(-1, paths.shape[-1])
+
+
 def slerp(a, b, s) -> np.ndarray:
     """Spherical interpolation: the codes a share `s` of the way from `a` to `b`, shape (n, *a.shape).
 

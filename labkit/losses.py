@@ -15,6 +15,8 @@ import math
 
 from keras import ops
 
+SMALL_LOGIT = 0.1  # below it a series is right to 1e-6, where differences of large numbers are not
+
 
 def bernoulli_nll(x, logits):
     """Negative log-likelihood of `x` under independent Bernoulli pixels.
@@ -30,6 +32,42 @@ def bernoulli_nll(x, logits):
     # max(l, 0) − l·x + log(1 + e^−|l|) never takes the logarithm of zero.
     pixel = ops.maximum(logits, 0.0) - logits * x + ops.log1p(ops.exp(-ops.abs(logits)))
     return sum_per_image(pixel)
+
+
+def continuous_bernoulli_nll(x, logits):
+    """Negative log-likelihood of grey pixels `x` under independent continuous Bernoulli pixels.
+
+    The density of a pixel is C(λ) λ^x (1 − λ)^(1 − x) on [0, 1] with λ = sigmoid(logit). It is
+    `bernoulli_nll` less ln C(λ), the constant without which the cross-entropy of grey pixels is no
+    likelihood. A density may exceed 1, so the result may be negative. The mean of such a pixel is
+    not λ but `continuous_bernoulli_mean`.
+
+    Args:
+        x: images in [0, 1], shape (batch, ...).
+        logits: log-odds of λ, same shape.
+
+    Returns:
+        Nats per image, summed over pixels, shape (batch,).
+
+    Source: Loaiza-Ganem & Cunningham, "The continuous Bernoulli: fixing a pervasive error in
+    variational autoencoders", NeurIPS 2019.
+    """
+    return bernoulli_nll(x, logits) - sum_per_image(log_normalizer(logits))
+
+
+def log_normalizer(logits):
+    """ln C(λ) of the continuous Bernoulli, C = l / tanh(½ l) at logit l, any shape; ln 2 at 0."""
+    size = ops.abs(logits)  # C is even
+    small = size < SMALL_LOGIT
+    safe = ops.where(small, 1.0, size)  # the branch that is not taken must have a gradient, too
+    return ops.where(small, math.log(2.0) + ops.square(size) / 12.0, ops.log(safe / ops.tanh(0.5 * safe)))
+
+
+def continuous_bernoulli_mean(logits):
+    """Mean of a continuous Bernoulli pixel, in (0, 1), any shape: 1 / (1 − e^−l) − 1/l at logit l."""
+    small = ops.abs(logits) < SMALL_LOGIT
+    safe = ops.where(small, 1.0, logits)
+    return ops.where(small, 0.5 + logits / 12.0, 0.5 + 0.5 / ops.tanh(0.5 * safe) - 1.0 / safe)
 
 
 def gaussian_nll(x, x_hat, variance=1.0):

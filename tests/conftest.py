@@ -13,6 +13,7 @@ SLOW = {
     "test_checkpoints.py",
     "test_cli.py",
     "test_cluster.py",
+    "test_conditional_gan.py",
     "test_conv_autoencoder.py",
     "test_cvae.py",
     "test_foreign_mat.py",

@@ -105,3 +105,13 @@ def test_turns_without_a_direction_are_refused():
         latent.interpolate(np.zeros(3), np.ones(3), 5, spherical=True)
     with pytest.raises(ValueError, match="opposite"):
         latent.interpolate([1.0, 0.0], [-2.0, 0.0], 5, spherical=True)
+
+
+@pytest.mark.parametrize("spherical", [False, True])
+def test_lines_are_the_paths_one_after_another(spherical):
+    a, b = np.random.default_rng(0).normal(size=(2, 3, 5))
+    found = latent.lines(a, b, 4, spherical=spherical)
+    assert found.shape == (12, 5)
+    for i in range(3):
+        alone = latent.interpolate(a[i], b[i], 4, spherical=spherical)
+        assert_allclose(found[4 * i : 4 * i + 4], alone, rtol=1e-5, atol=1e-6)

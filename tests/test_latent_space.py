@@ -110,6 +110,26 @@ def test_what_has_no_slant_is_refused():
         metrics.slant(np.zeros((28, 28)))
 
 
+def test_a_cloud_of_draws_from_the_prior_lies_on_its_shell_around_0():
+    z = np.random.default_rng(0).standard_normal((20_000, 128))
+    cloud = metrics.code_cloud(z)
+    assert cloud["length"] == pytest.approx(np.sqrt(128), rel=0.01)
+    assert cloud["spread_of_length"] == pytest.approx(np.sqrt(0.5), rel=0.05)
+    assert (
+        cloud["centre_from_0"] < 0.2 and 0.8 < cloud["least_variance"] < 1 < cloud["largest_variance"] < 1.2
+    )
+
+
+def test_a_cloud_has_the_centre_and_the_widths_that_it_was_made_with():
+    z = np.random.default_rng(1).standard_normal((50_000, 2)) * [3.0, 0.1] + [30.0, 40.0]
+    cloud = metrics.code_cloud(z)
+    assert cloud["centre_from_0"] == pytest.approx(50, rel=0.01)
+    assert cloud["least_variance"] == pytest.approx(0.01, rel=0.05)
+    assert cloud["largest_variance"] == pytest.approx(9, rel=0.05)
+    with pytest.raises(ValueError, match="n at least 2"):
+        metrics.code_cloud(z[:1])
+
+
 def test_a_style_is_shared_where_the_code_fixes_the_measure_whatever_the_class(rng):
     z = rng.normal(size=(500, 2))
 

@@ -51,6 +51,32 @@ def test_bernoulli_nll_is_least_at_the_logit_of_the_pixel(p):
     assert at(best) < min(at(best - 0.5), at(best + 0.5))
 
 
+@given(st.floats(-40, 40, width=32))
+def test_a_continuous_bernoulli_is_a_density_with_the_mean_that_is_said(logit):
+    x = (np.arange(20_000) + 0.5) / 20_000  # midpoints
+    density = np.exp(-np.asarray(losses.continuous_bernoulli_nll(x[:, None], np.full((len(x), 1), logit))))
+    assert_allclose(density.mean(), 1.0, rtol=1e-3)
+    assert_allclose((x * density).mean(), losses.continuous_bernoulli_mean(np.float32(logit)), atol=1e-3)
+
+
+@pytest.mark.parametrize("logit", [-0.11, -0.09, 1e-6, 0.0, 0.09, 0.11, 3.0])
+def test_the_normalizer_and_the_mean_are_smooth_where_the_formula_changes(logit):
+    l = logit or 1e-4  # noqa: E741 the limit at 0
+    assert_allclose(losses.log_normalizer(np.float32(logit)), np.log(l / np.tanh(l / 2)), atol=2e-6)
+    assert_allclose(
+        losses.continuous_bernoulli_mean(np.float32(logit)), 1 / (1 - np.exp(-l)) - 1 / l, atol=2e-5
+    )
+
+
+@pytest.mark.parametrize("logit", [-1e4, -1.0, 0.0, 0.05, 1e4])
+def test_a_continuous_bernoulli_has_a_finite_gradient_for_any_logit(logit):
+    logits = tf.Variable(array([logit]))
+    for value in (losses.log_normalizer, losses.continuous_bernoulli_mean):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(value(logits))
+        assert np.isfinite([float(total), *np.ravel(tape.gradient(total, logits))]).all()
+
+
 def test_gaussian_nll_equals_the_log_density():
     x, x_hat, variance = array([0.2, 0.9]), array([0.5, 0.1]), 0.3
     density = np.exp(-((x - x_hat) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)

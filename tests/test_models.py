@@ -135,3 +135,14 @@ def test_autoencoder_loss_is_its_nll_and_falls(images):
     assert history[-1] < history[0]
     expected = np.mean(losses.bernoulli_nll(images, model(images)))
     assert_allclose(model.evaluate(images, verbose=0, return_dict=True)["loss"], expected, rtol=1e-5)
+
+
+def test_codes_that_a_decoder_is_trained_on_are_draws_for_a_vae_and_points_for_an_autoencoder():
+    x = np.random.default_rng(0).random((400, 28, 28, 1), dtype="float32")
+    vae = models.dense_vae((8,), 3, seed=1)
+    z_mean, z_log_var = (np.asarray(part) for part in vae.encode(x))
+    epsilon = (np.asarray(vae.draw_codes(x, seed=2)) - z_mean) / np.exp(0.5 * z_log_var)
+    assert abs(epsilon.mean()) < 0.15 and abs(epsilon.std() - 1) < 0.1
+    assert_allclose(vae.draw_codes(x, seed=2), vae.draw_codes(x, seed=2))
+    plain = models.Autoencoder(models.dense_encoder((8,), 3, gaussian=False), models.dense_decoder((8,), 3))
+    assert_allclose(plain.draw_codes(x), plain.encode(x))

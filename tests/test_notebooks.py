@@ -13,7 +13,12 @@ from labkit.config import labs
 from labkit.reports.handouts import requirement_ids, requirements
 
 NOTEBOOKS = {lab.name: nbformat.read(lab.path, as_version=4) for lab in labs().values()}
-SECOND_EDITION = ["01_vae_mnist", "06_vae_cvae_mnist"]  # evidence, claims and readings in cells of their own
+# evidence, claims and readings in cells of their own
+SECOND_EDITION = [
+    "01_vae_mnist",
+    "02_vae_to_gan",
+    "06_vae_cvae_mnist",
+]
 each_notebook = pytest.mark.parametrize("notebook", list(NOTEBOOKS.values()), ids=list(NOTEBOOKS))
 second_edition = pytest.mark.parametrize("name", SECOND_EDITION)
 

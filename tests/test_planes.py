@@ -48,3 +48,19 @@ def test_lines_go_through_the_medians_and_show_every_seed():
     assert list(line.get_ydata()) == [2.0, 5.0]
     assert sorted(float(y) for dot in dots for y in dot.get_ydata()) == sorted(values.ravel())
     assert "over 3 seeds" in fig.alt and "from 2 to 5" in fig.alt
+
+
+def test_lines_of_different_length_each_have_points_of_their_own():
+    seconds = {"GAN": [[1, 2, 4], [3, 4, 6]], "VAE": [1, 5]}
+    values = {"GAN": [[9.0, 5.0, 3.0], [7.0, 4.0, 1.0]], "VAE": [8.0, 6.0]}
+    fig = plots.lines(seconds, values, xlabel="seconds", ylabel="FCD", log="xy")
+    (axes,) = fig.axes
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert drawn["GAN"] == [[2, 8], [3, 4.5], [5, 2]] and drawn["VAE"] == [[1, 8], [5, 6]]
+    dots = [line.get_xydata() for line in axes.lines if line.get_linestyle() == "None"]
+    assert [[1, 9], [2, 5], [4, 3]] in [d.tolist() for d in dots]
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    fig.canvas.draw()
+    ticks = [tick.get_text() for tick in axes.get_yticklabels(which="both")]
+    assert {"1", "2", "5", "10"} <= set(ticks) and not any("10^" in tick for tick in ticks)
+    assert "from 1 to 6: GAN from 8 to 2" in fig.alt

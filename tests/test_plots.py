@@ -30,6 +30,10 @@ def figures():
     yield plots.paired_history({"GAN": [gan, gan], "LSGAN": [gan]}, *keys, ylabel="loss", level=(1, "even"))
     yield plots.distances({"GAN": [10.0, 12, 20], "DCGAN": [2.0]}, 0.1, 200, xlabel="FCD")
     yield plots.tensor_path({"latent": (100,), "base": (7, 7, 256), "pixels": (28, 28, 1)})
+    circle = np.stack([np.cos(rng.random(9)), np.sin(rng.random(9))], axis=1)
+    yield plots.vector_fields({"turn": (lambda x, y: (-y, x), circle)}, reach=2, labels=("θ", "ψ"))
+    points = rng.random((20, 2))
+    yield plots.point_panels({"GAN": {"0": points, "1": points**2}}, points)
     yield plots.class_shares({"test images": [0.3, 0.7], "GAN": [0.9, 0.1]}, ("T-shirt", "bag"))
 
 
@@ -244,9 +248,42 @@ def test_line_colours_differ_in_lightness_or_hue_for_colour_blind_readers():
     assert min(distances) > 0.15
 
 
+def test_panels_of_lines_have_units_of_their_own():
+    series = {"MSE": [3.0, 2.0], "KL": [1.0, 2.0]}
+    options = {"xlabel": "v", "panels": [("MSE",), ("KL",)]}
+    fig = plots.lines([1, 2], series, ylabel=["MSE per pixel", "nats"], **options)
+    assert [axes.get_ylabel() for axes in fig.axes] == ["MSE per pixel", "nats"]
+    assert fig.alt.startswith("MSE per pixel and nats against v")
+    alike = plots.lines([1, 2], series, ylabel="nats", **options)
+    assert [axes.get_ylabel() for axes in alike.axes] == ["nats", "nats"]
+
+
 def test_lines_over_whole_numbers_have_ticks_at_whole_numbers_only():
     fig = plots.lines([1, 2, 3], {"KL": [3.0, 2.0, 1.0]}, xlabel="epoch", ylabel="nats")
     (axes,) = fig.axes
     ticks = axes.get_xticks()
     assert len(ticks) >= 3
     assert all(float(tick).is_integer() for tick in ticks)
+
+
+def test_rate_distortion_says_which_model_has_the_least_sum():
+    fig = plots.rate_distortion([[9.0, 3.0], [10.0, 4.0]], [[4.0, 20.0], [5.0, 21.0]], ["β = 1", "β = 4"])
+    assert "β = 4: 3.5 and 20.5; β = 1: 9.5 and 4.5" in fig.alt and "14, is that of β = 1" in fig.alt
+    with pytest.raises(ValueError, match="a label a model"):
+        plots.rate_distortion([[9.0, 3.0]], [[4.0, 20.0]], ["β = 1"])
+
+
+def test_more_series_than_colours_are_drawn_in_panels_each_with_its_own():
+    series = {name: [1.0, 2.0] for name in "abcdefgh"}
+    figure = plots.lines([1, 2], series, xlabel="epoch", ylabel="FCD", panels=[tuple("abcd"), tuple("efgh")])
+    for axes in figure.axes:
+        named = [line for line in axes.lines if not line.get_label().startswith("_")]
+        assert len({(line.get_color(), line.get_marker()) for line in named}) == 4
+    assert all(f"{name} from 1 to 2" in figure.alt for name in series)
+
+
+def test_a_longer_vector_is_drawn_taller():
+    figure = plots.tensor_path({"z": (100,), "dense": (12544,), "base": (7, 7, 256), "logit": (1,)})
+    z, dense, base, logit = (patch.get_height() for patch in figure.axes[0].patches)
+    assert logit < z < dense
+    assert base == 7

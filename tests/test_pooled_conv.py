@@ -130,3 +130,21 @@ def test_decoder_and_encoder_with_one_output_are_a_gan(images):
 def test_sizes_that_do_not_fit_are_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_the_vae_and_the_gan_are_made_of_the_same_networks():
+    vae, plain, varied = models.pooled_vae(seed=1), models.pooled_gan(seed=1), models.pooled_gan(varied=True)
+    assert trainable(vae.encoder, vae.decoder) == 3_209_217
+    assert kinds(plain.generator) == kinds(vae.decoder)
+    assert kinds(plain.discriminator)[:-1] == kinds(vae.encoder)[:-2]
+    assert varied.discriminator.count_params() == plain.discriminator.count_params()
+    assert plain.sample(2).shape == (2, 64, 64, 1)
+
+
+def test_codes_drawn_from_a_vae_scatter_about_their_means_as_it_says():
+    x = np.random.default_rng(0).random((4, 64, 64, 1), dtype="float32")
+    vae = models.pooled_vae(500, seed=1)
+    z_mean, z_log_var = (np.asarray(part) for part in vae.encode(x))
+    epsilon = (np.asarray(vae.draw_codes(x, seed=2)) - z_mean) / np.exp(0.5 * z_log_var)
+    assert abs(epsilon.mean()) < 0.1 and abs(epsilon.std() - 1) < 0.1
+    assert_allclose(vae.draw_codes(x, seed=2), vae.draw_codes(x, seed=2))

@@ -232,3 +232,16 @@ def test_the_share_of_items_that_keep_their_class_from_round_to_round():
     assert metrics.classes_kept([[1, 2]]) == []
     with pytest.raises(ValueError, match="same shape"):
         metrics.classes_kept([[1, 2], [1, 2, 3]])
+
+
+def test_fidelity_is_what_judging_samples_gives_for_the_same_images(references):
+    images = references.x_train[:250]
+    found = metrics.fidelity(images, references)
+    judged = metrics.judge_samples(images, references)
+    assert found["fcd"] == metrics.fcd(images, references) == pytest.approx(judged.fcd.value)
+    per_cent = [100 * judged.prdc.precision, 100 * judged.prdc.recall]
+    assert [found["precision"], found["recall"]] == per_cent
+    more = metrics.fidelity(images, references, more=("coverage",))
+    assert more == found | {"coverage": 100 * judged.prdc.coverage}
+    with pytest.raises(ValueError, match="images holds 249 images; n = 250"):
+        metrics.fcd(images[:249], references)

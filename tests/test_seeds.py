@@ -47,6 +47,8 @@ def test_a_table_of_spreads_has_a_row_each_and_readable_headings():
     assert table.headings == ["D", "test −ELBO", "KL"]
     assert [row[0] for row in table.rows] == [1, 2]
     assert "5.5 (5.0 to 6.0)" in table._repr_markdown_()
+    named = metrics.spread_table("", {"dense_line": rows()[1]})
+    assert named.rows[0][0] == "dense line"
 
 
 def test_curves_by_seed_have_a_row_a_seed_and_a_column_a_row_of_the_table():
@@ -104,3 +106,15 @@ def test_the_sampled_kl_agrees_with_the_closed_form(mean, log_var):
     value, error = metrics.sampled_kl(mean, log_var, draws=40_000, seed=3)
     exact = 0.5 * np.sum(np.square(mean) + np.exp(log_var) - 1 - np.array(log_var))
     assert abs(value - exact) <= 4.5 * error + 1e-12
+
+
+def test_over_seeds_has_a_spread_for_each_number_of_a_measure():
+    found = metrics.over_seeds(lambda a, b: {"sum": a + b, "product": a * b}, [1, 2, 3], [4, 5, 6])
+    assert found["sum"]["seeds"] == [5, 7, 9] and found["product"]["seeds"] == [4, 10, 18]
+    with pytest.raises(ValueError, match="shorter"):
+        metrics.over_seeds(lambda a, b: {"sum": a + b}, [1, 2], [3])
+
+
+def test_counts_and_shares_have_decimals_of_their_own():
+    found = metrics.over_seeds(lambda k: {"classes": k, "copies": k / 7, "fcd": k / 7}, [3])
+    assert [str(spread) for spread in found.values()] == ["3", "0.429", "0.43"]

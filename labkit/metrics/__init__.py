@@ -1,5 +1,12 @@
 """Honest numbers about a trained model: functions and arrays in, numbers out."""
 
+from labkit.metrics.by_pixels import (
+    coded_quality,
+    drawn_quality,
+    drawn_spreads,
+    rebuilt_quality,
+    spoiled,
+)
 from labkit.metrics.classes import (
     Agreement,
     ClassHistogram,
@@ -8,6 +15,7 @@ from labkit.metrics.classes import (
     conditional_agreement,
 )
 from labkit.metrics.classifier import Classifier, ClassifierError, load_classifier
+from labkit.metrics.damage import blurred, ghosted, noisy, repeated
 from labkit.metrics.exact import (
     Gaps,
     Grid,
@@ -21,6 +29,7 @@ from labkit.metrics.exact import (
 )
 from labkit.metrics.latent_space import (
     Roughness,
+    code_cloud,
     linear_probe,
     neighbour_probe,
     roughness,
@@ -37,7 +46,9 @@ from labkit.metrics.likelihood import (
     iw_nll,
     sum_over_classes,
 )
+from labkit.metrics.linear import LinearCode, LinearVAE, linear_code
 from labkit.metrics.neighbours import Memorisation, Prdc, memorisation, nearest, prdc
+from labkit.metrics.patches import patch_distances
 from labkit.metrics.reconstruction import (
     bce,
     grey_share,
@@ -48,10 +59,21 @@ from labkit.metrics.reconstruction import (
     sharpness,
     ssim,
 )
+from labkit.metrics.runs import (
+    at_time,
+    mean_cosine,
+    rank_correlation,
+    stability,
+    training_seconds,
+    unrest,
+    verdict,
+)
 from labkit.metrics.samples import (
     References,
     SampleQuality,
     Scale,
+    fcd,
+    fidelity,
     frechet_distance,
     judge_samples,
     kernel_distance,
@@ -63,6 +85,7 @@ from labkit.metrics.seeds import (
     code_spreads,
     elbo_spreads,
     gap_spreads,
+    over_seeds,
     spread_table,
     standard_errors_apart,
 )
@@ -77,6 +100,8 @@ __all__ = [
     "Gaps",
     "Grid",
     "IwNll",
+    "LinearCode",
+    "LinearVAE",
     "Memorisation",
     "Prdc",
     "References",
@@ -86,48 +111,70 @@ __all__ = [
     "Spread",
     "Surgery",
     "active_units",
+    "at_time",
     "bce",
     "bernoulli_log_likelihood",
     "best_gaussians",
     "binarise",
+    "blurred",
     "by_seed",
     "class_histogram",
     "classes_kept",
+    "code_cloud",
     "code_spreads",
+    "coded_quality",
     "conditional_agreement",
+    "drawn_quality",
+    "drawn_spreads",
     "elbo",
     "elbo_by_class",
     "elbo_spreads",
     "elbo_surgery",
+    "fcd",
+    "fidelity",
     "frechet_distance",
     "gap_spreads",
+    "ghosted",
     "grey_share",
     "grid_elbo",
     "inference_gaps",
     "iw_nll",
     "judge_samples",
     "kernel_distance",
+    "linear_code",
     "linear_probe",
     "load_classifier",
     "log_evidence",
     "log_joint",
+    "mean_cosine",
     "memorisation",
     "mse",
     "nearest",
     "neighbour_probe",
+    "noisy",
+    "over_seeds",
+    "patch_distances",
     "pca_mse",
     "pixel_entropy",
     "posterior",
     "prdc",
     "principal_components",
+    "rank_correlation",
+    "rebuilt_quality",
     "reference_sets",
+    "repeated",
     "roughness",
     "sampled_kl",
     "sharpness",
     "slant",
+    "spoiled",
     "spread_table",
     "ssim",
+    "stability",
     "standard_errors_apart",
     "style_shared",
     "sum_over_classes",
+    "training_seconds",
+    "unrest",
+    "verdict",
 ]

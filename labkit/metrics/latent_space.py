@@ -51,6 +51,28 @@ def check_pairs(**parts):
             )
 
 
+def code_cloud(z) -> dict[str, float]:
+    """Where codes (n, D) lie: their mean length and its spread, and how far the cloud's centre is from 0.
+
+    And how wide the cloud is in its narrowest and its widest direction: the least and the largest
+    eigenvalue of the codes' covariance. Draws from N(0, I) have a length of √D ± √½, nearly.
+
+    Raises ValueError for fewer than two codes.
+    """
+    z = np.asarray(z, dtype="float64")
+    if z.ndim != 2 or len(z) < 2:
+        raise ValueError(f"codes have shape {z.shape}; (n, D) with n at least 2 was expected")
+    length = np.linalg.norm(z, axis=1)
+    variance = np.linalg.eigvalsh(np.atleast_2d(np.cov(z, rowvar=False)))
+    return {
+        "length": float(length.mean()),
+        "spread_of_length": float(length.std()),
+        "centre_from_0": float(np.linalg.norm(z.mean(axis=0))),
+        "least_variance": float(variance[0]),
+        "largest_variance": float(variance[-1]),
+    }
+
+
 class Roughness(NamedTuple):
     """How images change along paths: mean distance of neighbours, and its spread as a share of the mean.
 

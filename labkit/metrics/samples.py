@@ -168,6 +168,36 @@ def reference_sets(x_train, x_test, classifier, *, n=None, seed=0) -> References
     return References(classifier, x_train, x_test, test, fcd, kcd, prdc(test, train), seed)
 
 
+def fcd(images, references) -> float:
+    """Fréchet classifier distance of images to the references' test images; `References.fcd` has its scale.
+
+    Args:
+        images: in [0, 1], shape (m, 28, 28, 1), m at least the references' n; the first n are taken.
+        references: from `reference_sets`.
+
+    Raises:
+        ValueError: images of another shape or range, NaN, too few.
+    """
+    return frechet_distance(compared_features(images, references), references.features)
+
+
+def fidelity(images, references, more=()) -> dict[str, float]:
+    """`fcd` of images, and in per cent precision, recall and what `more` names of a `Prdc`.
+
+    The other arguments are those of `fcd`.
+    """
+    features = compared_features(images, references)
+    near = prdc(references.features, features)
+    distance = frechet_distance(features, references.features)
+    return {"fcd": distance} | {name: 100 * getattr(near, name) for name in ("precision", "recall", *more)}
+
+
+def compared_features(images, references) -> np.ndarray:
+    """Features (n, 128) of the first n images, n as the references have. Raises ValueError for fewer."""
+    check_enough(references.fcd.images, images=images)
+    return references.classifier.features(images[: references.fcd.images])
+
+
 def check_enough(n, **sets):
     """Raise ValueError unless n is above the number of features and each set has n images."""
     if n <= FEATURES:

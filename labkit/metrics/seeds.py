@@ -12,15 +12,28 @@ from labkit.metrics.surgery import elbo_surgery
 
 # of an `Elbo`, with the decimals of each in a table
 ELBO_PARTS = {"negative_elbo": 1, "standard_error": 2, "reconstruction": 1, "kl": 2, "active_units": 0}
+# Of numbers that a measure gives: counts and shares
+DECIMALS = {"classes": 0, "gaussians": 0, "copies": 3, "rarest": 3, "stable": 0, "active_units": 0}
 HEADINGS = {
+    "fcd": "FCD",
+    "grey_ink": "grey share of ink",
+    "classes": "classes seen",
+    "d_loss": "D's loss",
+    "g_loss": "G's loss",
+    "d_real": "D(x)",
+    "d_fake": "D(G(z))",
+    "gap": "D(x) − D(G(z))",
+    "lost": "FCD over the least before, at most",
+    "of_noise": "FCD, share of noise's",
+    "rarest": "rarest class, share",
     "negative_elbo": "test −ELBO",
     "label_paid": "with its label",
     "standard_error": "standard error over images",
     "kl": "KL",
-    "fcd": "FCD",
     "precision": "precision, %",
     "recall": "recall, %",
     "agreement": "agreement, %",
+    "coverage": "coverage, %",
     "active_units": "active latents",
     "mse_1000": "1,000 × MSE, seed 0",
     "pca_mse_1000": "1,000 × MSE of PCA",
@@ -33,6 +46,10 @@ HEADINGS = {
     "elbo": "ELBO",
     "approximation": "approximation gap",
     "amortisation": "amortisation gap",
+    "error_1000": "1,000 × MSE",
+    "above_floor": "nats above the floor",
+    "ssim": "SSIM",
+    "density": "−ELBO of grey pixels, nats",
 }
 
 
@@ -77,6 +94,18 @@ class Spread(Mapping):
     __repr__ = __str__
 
 
+def over_seeds(measure, *items, digits=2) -> dict[str, Spread]:
+    """What `measure` gives over the seeds: a `Spread` for each of its numbers.
+
+    Args:
+        measure: function of one of each of `items` → dict of name → number.
+        items: one list an argument, one item a seed, such as models and their codes.
+        digits: decimals in a table, of numbers that have none of their own in DECIMALS.
+    """
+    rows = [measure(*seed) for seed in zip(*items, strict=True)]
+    return {name: Spread([row[name] for row in rows], DECIMALS.get(name, digits)) for name in rows[0]}
+
+
 def elbo_spreads(results) -> dict[str, Spread]:
     """−ELBO, its standard error over images and its parts over `results`, one `Elbo` a seed."""
     return {name: Spread([getattr(r, name) for r in results], digits) for name, digits in ELBO_PARTS.items()}
@@ -116,7 +145,9 @@ def spread_table(first, rows) -> Table:
     """
     names = list(next(iter(rows.values())))
     headings = [first, *(HEADINGS.get(name, name.replace("_", " ")) for name in names)]
-    return Table(headings, [(label, *(row[name] for name in names)) for label, row in rows.items()])
+    labels = [label.replace("_", " ") if isinstance(label, str) else label for label in rows]
+    cells = [[row[name] for name in names] for row in rows.values()]
+    return Table(headings, [(label, *row) for label, row in zip(labels, cells, strict=True)])
 
 
 def by_seed(rows, *names) -> dict[str, np.ndarray]:

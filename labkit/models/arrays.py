@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 
 def check_codes(z, latent_dim):
@@ -27,6 +30,12 @@ def check_labels(labels, n, n_classes):
             f"labels run from {labels.min()} to {labels.max()}; those of {n_classes} classes go from 0 "
             f"to {n_classes - 1}"
         )
+
+
+def join_labels(values, labels, n_classes):
+    """Values (batch, …), flattened, and one-hot labels side by side: (batch, values + n_classes)."""
+    flat = ops.reshape(values, (-1, math.prod(values.shape[1:])))
+    return ops.concatenate([flat, ops.one_hot(labels, n_classes, dtype=flat.dtype)], axis=1)
 
 
 class Inference:

@@ -17,12 +17,13 @@ class EncoderDecoder(keras.Model):
         encoder: (batch, *image) in [0, 1] → (batch, D), or two of these.
         decoder: (batch, D) → logits (batch, *image).
         nll: loss per image of (x, logits), shape (batch,), in nats.
+        pixels: function of logits → pixels in [0, 1], the mean of what `nll` is a likelihood of.
     """
 
-    def __init__(self, encoder, decoder, nll=bernoulli_nll, **kwargs):
+    def __init__(self, encoder, decoder, nll=bernoulli_nll, pixels=ops.sigmoid, **kwargs):
         super().__init__(**kwargs)
         check_takes_logits(nll)
-        self.encoder, self.decoder, self.nll = encoder, decoder, nll
+        self.encoder, self.decoder, self.nll, self.pixels = encoder, decoder, nll, pixels
         self.run_encoder, self.run_decoder = batched(encoder), batched(decoder)
         self.loss_tracker = keras.metrics.Mean("loss")
         self.built = True  # both networks are, so that weights can be loaded before a first call
@@ -39,7 +40,7 @@ class EncoderDecoder(keras.Model):
 
     def decode(self, z):
         """Pixels in [0, 1] for codes `z` of shape (batch, D)."""
-        return ops.sigmoid(self.decode_logits(z))
+        return self.pixels(self.decode_logits(z))
 
     def check_data(self, x):
         """Raise ValueError unless `x` holds images in [0, 1] of the encoder's shape."""
@@ -65,6 +66,10 @@ class Autoencoder(EncoderDecoder):
     def settings(self):
         """What a training step depends on beside layers and variables."""
         return {"nll": self.nll}
+
+    def draw_codes(self, x, seed=0):
+        """The codes (batch, D) of images on which the decoder is trained; here no noise is drawn."""
+        return self.encode(x)
 
     def reconstruct(self, x):
         """Reconstructions of images, pixels in [0, 1]."""

@@ -51,16 +51,18 @@ class AveragedGenerator(keras.layers.Layer):
         for average, weight in zip(self.network.weights, generator.weights, strict=True):
             average.assign(decay * average + (1.0 - decay) * weight)
 
-    def refresh_batch_norm(self):
+    def refresh_batch_norm(self, inputs):
         """Take batch normalisation's statistics anew if the averages have changed.
 
-        Statistics of the trained weights do not fit the averaged ones; one large batch of
-        fixed noise does, as in Izmailov et al., "Averaging Weights Leads to Wider Optima", 2018.
+        Statistics of the trained weights do not fit the averaged ones; those of one large batch
+        do, as in Izmailov et al., "Averaging Weights Leads to Wider Optima", 2018.
+
+        Args:
+            inputs: function of a number of images → as many rows of what the generator takes.
         """
         now = tuple(float(ops.sum(weight)) for weight in self.network.trainable_variables)
         if now != self.refreshed_for:
             pixels = math.prod(self.network.output_shape[1:])
             images = min(STATISTICS_FROM, max(1, MOST_PIXELS // pixels))  # one batch must fit the memory
-            z = keras.random.normal((images, self.network.input_shape[1]), seed=0)
-            self.network(z, training=True)
+            self.network(inputs(images), training=True)
             self.refreshed_for = now

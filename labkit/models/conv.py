@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from labkit.models.initializers import gan_initializers
-from labkit.models.parts import activate, activation, check_sizes, indexed, normalised, seed_spectral
+from labkit.models.parts import activate, activation, check_sizes, indexed, normalised
 
 
 def conv_generator(
@@ -96,6 +96,7 @@ def conv_discriminator(
     dense=(),
     slope=0.3,
     dropout=0.3,
+    n_classes=0,
     spectral=False,
     initializer="normal",
     seed=0,
@@ -110,24 +111,29 @@ def conv_discriminator(
         dense: units of the dense layers between the last map and the logit.
         slope: of LeakyReLU for negative inputs; 0 gives ReLU.
         dropout: share of a map's values dropped after each convolution, in [0, 1).
+        n_classes: 0, or how many classes a conditional GAN has: the input is then the flattened image
+            and its label, one-hot, and the logit has a further term, the inner product of the
+            last features with a learned vector of the class.
         spectral: divide every kernel by its largest singular value (Miyato et al. 2018).
         initializer: "normal" for N(0, 0.02), "glorot" for Keras's defaults, or "he".
         seed: seed of the initial weights and of dropout.
 
     Returns:
-        keras.Model from (batch, *image_shape) to logits (batch, 1).
+        keras.Model from (batch, *image_shape), or (batch, pixels + n_classes), to logits (batch, 1).
 
     Raises:
         ValueError: a size is not a positive whole number, or the image too small.
+
+    The term of the class: Miyato & Koyama, "cGANs with Projection Discriminator", ICLR 2018.
     """
     check_sizes(kernel_size=kernel_size, strides=strides, pool=pool)
     check_sizes(**indexed("filters", filters), **indexed("dense", dense))
     kernel, linear = gan_initializers(initializer, seed + 1)
     conv = partial(layers.Conv2D, kernel_size=kernel_size, strides=strides, padding=padding)
-    x = h = keras.Input(image_shape, name="x")  # 28×28×1
+    x, h, label = discriminator_input(image_shape, n_classes)  # 28×28×1
     for i, count in enumerate(filters, start=1):
         layer = conv(count, kernel_initializer=kernel(), name=f"conv_{i}")
-        h = normalised(layer, spectral)(h)  # 14×14×64, then 7×7×128
+        h = normalised(layer, spectral, seed)(h)  # 14×14×64, then 7×7×128
         h = activation(slope, f"conv_{i}_act")(h)
         if pool > 1:
             h = layers.MaxPooling2D(pool, name=f"pool_{i}")(h)
@@ -136,8 +142,23 @@ def conv_discriminator(
     h = layers.Flatten(name="flatten")(h)  # 6,272
     for i, units in enumerate(dense, start=1):
         layer = layers.Dense(units, kernel_initializer=kernel(), name=f"dense_{i}")
-        h = normalised(layer, spectral)(h)
+        h = normalised(layer, spectral, seed)(h)
         h = activation(slope, f"dense_{i}_act")(h)
     layer = layers.Dense(1, kernel_initializer=linear(), name="logit")
-    logit = normalised(layer, spectral)(h)  # 1
-    return seed_spectral(keras.Model(x, logit, name="discriminator"), seed)
+    logit = normalised(layer, spectral, seed)(h)  # 1
+    if n_classes:
+        layer = layers.Dense(h.shape[1], use_bias=False, kernel_initializer=linear(), name="class")
+        of_class = normalised(layer, spectral, seed)(label)
+        logit = layers.Add(name="sum")([logit, layers.Dot(1, name="projection")([h, of_class])])
+    return keras.Model(x, logit, name="discriminator")
+
+
+def discriminator_input(image_shape, n_classes):
+    """A discriminator's input, the image in it and, if there are classes, the one-hot label."""
+    if not n_classes:
+        x = keras.Input(image_shape, name="x")
+        return x, x, None
+    check_sizes(n_classes=n_classes)
+    pixels = math.prod(image_shape)
+    x = keras.Input((pixels + n_classes,), name="x_and_label")
+    return x, layers.Reshape(image_shape, name="x")(x[:, :pixels]), x[:, pixels:]

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from keras import layers, ops
 
-from labkit.models.arrays import check_labels
+from labkit.models.arrays import check_labels, join_labels
 from labkit.models.dense import conditional_decoder, dense_decoder, dense_encoder
 from labkit.models.vae import VAE
 
@@ -77,8 +77,7 @@ class CVAE(VAE):
 
     def join(self, values, labels):
         """Values (batch, …) and one-hot labels side by side: (batch, values + n_classes)."""
-        flat = ops.reshape(values, (-1, math.prod(values.shape[1:])))
-        return ops.concatenate([flat, self.one_hot(labels)], axis=1)
+        return join_labels(values, labels, self.n_classes)
 
     def one_hot(self, labels):
         """Nine zeros and a one for each label, (batch, n_classes)."""
@@ -114,7 +113,7 @@ class CVAE(VAE):
 
     def decode(self, u, labels):
         """Pixels in [0, 1] for codes `u` (batch, D) and the classes asked for, (batch,)."""
-        return ops.sigmoid(self.decode_logits(u, labels))
+        return self.pixels(self.decode_logits(u, labels))
 
     def reconstruct(self, x, labels):
         """Reconstructions from the posterior mean and the image's own label, pixels in [0, 1]."""

@@ -11,7 +11,7 @@ from keras import layers
 
 from labkit.models.dense import dense_decoder
 from labkit.models.initializers import gan_initializers
-from labkit.models.parts import activation, check_sizes, indexed, normalised, seed_spectral
+from labkit.models.parts import activation, check_sizes, indexed, normalised
 
 
 def dense_generator(
@@ -64,8 +64,8 @@ def dense_discriminator(
     h = layers.Flatten(name="flatten")(x)  # 784
     for i, units in enumerate(hidden, start=1):
         dense = layers.Dense(units, kernel_initializer=kernel(), name=f"hidden_{i}")
-        h = normalised(dense, spectral)(h)  # 256, twice
+        h = normalised(dense, spectral, seed)(h)  # 256, twice
         h = activation(slope, f"act_{i}")(h)
     dense = layers.Dense(1, kernel_initializer=linear(), name="logit")
-    logit = normalised(dense, spectral)(h)  # 1
-    return seed_spectral(keras.Model(x, logit, name="discriminator"), seed)
+    logit = normalised(dense, spectral, seed)(h)  # 1
+    return keras.Model(x, logit, name="discriminator")

@@ -17,6 +17,7 @@ from labkit.images import check_images
 from labkit.losses import GAN_LOSSES, LOGIT_LOSSES, sum_per_image
 from labkit.models.arrays import batched
 from labkit.models.averaging import AveragedGenerator
+from labkit.models.spectral import SpectralNormalization
 from labkit.parameters import did_you_mean
 
 
@@ -35,6 +36,7 @@ class GAN(keras.Model):
             decoder does.
         label_smoothing: s in [0, 1): the target of real images is 1 − s.
         gradient_penalty: weight λ of `gradient_penalty` in the discriminator's loss.
+        r1: weight γ of R1: γ/2 times `squared_slope` at real images, in the same loss.
         update: "alternating": the discriminator's step, then the generator's against the new
             discriminator, each with fresh fakes; "simultaneous": both from one pass and the same
             fakes, as in TensorFlow's DCGAN tutorial, which is less work.
@@ -55,15 +57,15 @@ class GAN(keras.Model):
 
     def __init__(
         self, generator, discriminator, *, loss="non_saturating", output="tanh", label_smoothing=0.0,
-        gradient_penalty=0.0, update="alternating", d_steps=1, ema_decay=0.0, seed=0, **kwargs,
+        gradient_penalty=0.0, r1=0.0, update="alternating", d_steps=1, ema_decay=0.0, seed=0, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
-        check_networks(generator, discriminator)
-        check_settings(loss, output, label_smoothing, gradient_penalty, ema_decay)
+        self.check_networks(generator, discriminator)
+        check_settings(loss, output, label_smoothing, gradient_penalty, r1, ema_decay)
         check_update(update, d_steps)
         self.generator, self.discriminator = generator, discriminator
         self.loss_name, self.output_kind, self.label_smoothing = loss, output, label_smoothing
-        self.penalty_weight, self.ema_decay = gradient_penalty, ema_decay
+        self.penalty_weight, self.r1, self.ema_decay = gradient_penalty, r1, ema_decay
         self.update_kind, self.d_steps = update, d_steps
         self.latent_dim = generator.input_shape[1]
         self.ema_generator = AveragedGenerator(generator, ema_decay) if ema_decay else None
@@ -95,14 +97,23 @@ class GAN(keras.Model):
             "output": self.output_kind,
             "label_smoothing": self.label_smoothing,
             "gradient_penalty": self.penalty_weight,
+            "r1": self.r1,
             "update": self.update_kind,
             "d_steps": self.d_steps,
             "ema_decay": self.ema_decay,
         }
 
+    @staticmethod
+    def check_networks(generator, discriminator):
+        """Raise ValueError, naming both shapes, unless the two networks fit each other."""
+        made, taken = generator.output_shape[1:], discriminator.input_shape[1:]
+        if made != taken:
+            raise ValueError(f"the generator makes images of shape {made}; the discriminator takes {taken}")
+        check_ends(generator, discriminator)
+
     def train_step(self, data):
         """One step of both networks: see `update`."""
-        x_real = to_signed(keras.utils.unpack_x_y_sample_weight(data)[0])
+        x_real = self.reals(data)
         if self.update_kind == "simultaneous":
             self.simultaneous_step(x_real)
         else:
@@ -113,7 +124,7 @@ class GAN(keras.Model):
 
     def test_step(self, data):
         """Both losses, D(x) and D(G(z)) on images that neither network learns from."""
-        x_real = to_signed(keras.utils.unpack_x_y_sample_weight(data)[0])
+        x_real = self.reals(data)
         self.discriminator_loss(x_real, self.fakes(ops.shape(x_real)[0], training=False), training=False)
         self.generator_loss(ops.shape(x_real)[0], training=False)
         return {name: tracker.result() for name, tracker in self.trackers.items() if "norm" not in name}
@@ -132,7 +143,7 @@ class GAN(keras.Model):
         The discriminator judges as it does in its own step; what that changes in it
         (statistics of batch normalisation, spectral norms) is put back.
         """
-        passed_through = changed_by_a_pass(self.discriminator)
+        passed_through = self.discriminator.non_trainable_weights
         before = [ops.copy(weight) for weight in passed_through]
         with tf.GradientTape() as tape:
             loss = self.generator_loss(n, training=True)
@@ -186,11 +197,17 @@ class GAN(keras.Model):
             loss += self.penalty_weight * ops.mean(
                 gradient_penalty(lambda x: self.discriminator(x, training=training), x_real, x_fake, epsilon)
             )
+        if self.r1:
+            loss += 0.5 * self.r1 * ops.mean(self.slopes(x_real, training))
         if self.loss_name in LOGIT_LOSSES:
             real, fake = ops.sigmoid(real), ops.sigmoid(fake)
         for name, value in (("d_loss", loss), ("d_real", real), ("d_fake", fake)):
             self.track(name, ops.mean(value), ops.shape(x_real)[0])
         return loss
+
+    def slopes(self, x_real, training):
+        """`squared_slope` of the discriminator at what `reals` gives, with respect to pixels, (batch,)."""
+        return squared_slope(lambda x: self.discriminator(x, training=training), x_real)
 
     def generator_loss(self, n, training):
         """Mean loss of the generator on `n` fresh fakes."""
@@ -201,6 +218,10 @@ class GAN(keras.Model):
         loss = ops.mean(GAN_LOSSES[self.loss_name][1](fake))
         self.track("g_loss", loss, ops.shape(fake)[0])
         return loss
+
+    def reals(self, data):
+        """What the discriminator is shown of a batch: images in [-1, 1], (batch, *image)."""
+        return to_signed(keras.utils.unpack_x_y_sample_weight(data)[0])
 
     def fakes(self, n, training):
         """`n` images in [-1, 1], shape (n, *image), from fresh noise."""
@@ -230,13 +251,25 @@ class GAN(keras.Model):
         They come from the averaged generator if there is one, unless `averaged` is False.
         Raises ValueError for noise of another shape.
         """
+        return self.draw(self.check_noise(z), averaged)
+
+    def check_noise(self, z):
+        """The noise as float32. Raises ValueError unless it has shape (batch, latent_dim)."""
         z = np.asarray(z, dtype="float32")
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
             raise ValueError(f"z has shape {z.shape}; (batch, {self.latent_dim}) was expected")
+        return z
+
+    def draw(self, inputs, averaged):
+        """Images in [0, 1], NumPy (batch, *image), for what the generator takes, or its average."""
         if averaged and self.ema_generator is not None:
-            self.ema_generator.refresh_batch_norm()
-        images = self.signed((self.run_average if averaged else self.run_generator)(z))
+            self.ema_generator.refresh_batch_norm(self.typical_inputs)
+        images = self.signed((self.run_average if averaged else self.run_generator)(inputs))
         return 0.5 + 0.5 * ops.convert_to_numpy(images)
+
+    def typical_inputs(self, n):
+        """`n` rows of what the generator takes in training, always the same ones."""
+        return keras.random.normal((n, self.latent_dim), seed=0)
 
     def sample(self, n, seed=0, averaged=True):
         """`n` images in [0, 1], NumPy (n, *image), from standard normal noise; see `generate`."""
@@ -254,18 +287,10 @@ def to_signed(x):
 
 def one_by_one(network):
     """Whether the network surely treats each image on its own, whatever the rest of a batch is."""
-    keras_own = all(type(layer).__module__.startswith("keras.") for layer in network.layers)
+    known = ("keras.", SpectralNormalization.__module__)
+    keras_own = all(type(layer).__module__.startswith(known) for layer in network.layers)
     nested = any(isinstance(layer, keras.Model | keras.layers.BatchNormalization) for layer in network.layers)
     return keras_own and not nested
-
-
-def changed_by_a_pass(network):
-    """The weights that a forward pass in training mode changes, such as batch statistics.
-
-    Spectral normalisation assigns kernels too; where it is used, all weights count.
-    """
-    spectral = any(isinstance(layer, keras.layers.SpectralNormalization) for layer in network.layers)
-    return network.weights if spectral else network.non_trainable_weights
 
 
 def gradient_penalty(discriminator, x_real, x_fake, epsilon):
@@ -280,19 +305,27 @@ def gradient_penalty(discriminator, x_real, x_fake, epsilon):
     """
     epsilon = ops.reshape(epsilon, (-1,) + (1,) * (len(x_real.shape) - 1))
     x = epsilon * x_real + (1.0 - epsilon) * x_fake
+    # The root of exactly 0 has no gradient, and one NaN would end the run.
+    return ops.square(ops.sqrt(squared_slope(discriminator, x) + 1e-12) - 1.0)
+
+
+def squared_slope(discriminator, x):
+    """‖∇D(x)‖² per image, shape (batch,); at real images it is what R1 keeps small.
+
+    Args:
+        discriminator: function of images (batch, *image) → scores (batch, 1).
+        x: images, shape (batch, *image).
+
+    Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?", ICML 2018.
+    """
     with tf.GradientTape() as tape:
         tape.watch(x)
         scores = discriminator(x)
-    slopes = tape.gradient(scores, x)
-    # The root of exactly 0 has no gradient, and one NaN would end the run.
-    return ops.square(ops.sqrt(sum_per_image(ops.square(slopes)) + 1e-12) - 1.0)
+    return sum_per_image(ops.square(tape.gradient(scores, x)))
 
 
-def check_networks(generator, discriminator):
-    """Raise ValueError, naming both shapes, unless the two networks fit each other."""
-    made, taken = generator.output_shape[1:], discriminator.input_shape[1:]
-    if made != taken:
-        raise ValueError(f"the generator makes images of shape {made}; the discriminator takes {taken}")
+def check_ends(generator, discriminator):
+    """Raise ValueError unless the generator takes vectors and the discriminator ends in one logit."""
     if len(generator.input_shape) != 2:
         raise ValueError(f"the generator takes {generator.input_shape}; (batch, latent_dim) was expected")
     if math.prod(discriminator.output_shape[1:]) != 1:
@@ -301,7 +334,7 @@ def check_networks(generator, discriminator):
         raise ValueError("the discriminator ends in a sigmoid; the losses take logits, so leave it out")
 
 
-def check_settings(loss, output, label_smoothing, gradient_penalty, ema_decay):
+def check_settings(loss, output, label_smoothing, gradient_penalty, r1, ema_decay):
     """Raise ValueError for the first setting that does not exist or is out of its range."""
     if loss not in GAN_LOSSES:
         raise ValueError(f"no GAN loss {loss!r}{did_you_mean(str(loss), GAN_LOSSES)}")
@@ -314,8 +347,9 @@ def check_settings(loss, output, label_smoothing, gradient_penalty, ema_decay):
         raise ValueError(
             f"label_smoothing is {label_smoothing}, but the loss {loss!r} has no target to smooth"
         )
-    if not gradient_penalty >= 0:
-        raise ValueError(f"gradient_penalty is {gradient_penalty}; its weight must be at least 0")
+    for name, value in (("gradient_penalty", gradient_penalty), ("r1", r1)):
+        if not value >= 0:
+            raise ValueError(f"{name} is {value}; its weight must be at least 0")
 
 
 def check_update(update, d_steps):

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from labkit.models.spectral import SpectralNormalization
+
 
 def check_sizes(**sizes):
     """Raise ValueError for the first size that is not a whole number of at least 1."""
@@ -46,15 +48,6 @@ def activate(h, slope, norm, name):
     return layers.BatchNormalization(name=f"{name}_norm")(h) if norm == "after" else h
 
 
-def normalised(layer, spectral):
+def normalised(layer, spectral, seed):
     """The layer itself, or under spectral normalisation if `spectral`."""
-    return layers.SpectralNormalization(layer, name=f"{layer.name}_spectral") if spectral else layer
-
-
-def seed_spectral(model, seed):
-    """Seed the power iterations' first vectors, which Keras draws anew in every process."""
-    rng = np.random.default_rng(seed)
-    for layer in model.layers:
-        if isinstance(layer, layers.SpectralNormalization):
-            layer.vector_u.assign(rng.normal(size=layer.vector_u.shape))
-    return model
+    return SpectralNormalization(layer, seed, name=f"{layer.name}_spectral") if spectral else layer

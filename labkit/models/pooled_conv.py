@@ -16,9 +16,13 @@ from functools import partial
 import keras
 from keras import layers
 
+from labkit.losses import bernoulli_nll
 from labkit.models.fast_layers import FusedBatchNormalization
+from labkit.models.gan import GAN
 from labkit.models.initializers import gan_initializers, initializers
 from labkit.models.parts import check_sizes, encoder_model, indexed
+from labkit.models.vae import VAE
+from labkit.models.varied import shown_varied
 
 
 def pooled_encoder(
@@ -151,6 +155,25 @@ def pooled_discriminator(
     h = pooled_blocks(x, filters, pools, kernel_size, kernel, momentum, epsilon)  # 16,384
     logit = layers.Dense(1, kernel_initializer=linear(), name="logit")(h)  # 1
     return keras.Model(x, logit, name="discriminator")
+
+
+def pooled_vae(latent_dim=64, *, nll=bernoulli_nll, beta=1.0, seed=0):
+    """The `VAE` of `pooled_encoder` and `upsampling_decoder`; the other arguments are those of `VAE`."""
+    encoder, decoder = (net(latent_dim=latent_dim, seed=seed) for net in (pooled_encoder, upsampling_decoder))
+    return VAE(encoder, decoder, beta=beta, nll=nll, seed=seed)
+
+
+def pooled_gan(latent_dim=64, *, varied=False, seed=0, **options):
+    """The `GAN` whose generator is `upsampling_decoder` and whose discriminator `pooled_discriminator`.
+
+    Args:
+        varied: whether the discriminator is `shown_varied` images.
+        options: further arguments of `GAN`.
+    """
+    discriminator = pooled_discriminator(seed=seed)
+    discriminator = shown_varied(discriminator, seed=seed) if varied else discriminator
+    generator = upsampling_decoder(latent_dim=latent_dim, seed=seed)
+    return GAN(generator, discriminator, output="logits", seed=seed, **options)
 
 
 def pooled_blocks(x, filters, pools, kernel_size, kernel, momentum, epsilon):

@@ -47,6 +47,7 @@ class VAE(EncoderDecoder):
             by a callback too: compiled steps read its value (`kl_weight`).
         nll: reconstruction loss per image of (x, logits), shape (batch,), in nats.
         seed: seed of the sampling noise.
+        kwargs: `pixels` of `EncoderDecoder`, and what Keras's models take.
 
     The history holds `loss` (= reconstruction + β · KL), `reconstruction_loss`, `kl_loss`
     and their `val_` twins, all in nats an image.
@@ -92,6 +93,11 @@ class VAE(EncoderDecoder):
         self.reconstruction_tracker.update_state(reconstruction, sample_weight=images)
         self.kl_tracker.update_state(kl, sample_weight=images)
         return loss
+
+    def draw_codes(self, x, seed=0):
+        """The codes (batch, D) of images on which the decoder is trained: one draw z ~ q(z|x) an image."""
+        z_mean, z_log_var = self.encode(x)
+        return reparameterize(z_mean, z_log_var, keras.random.normal(z_mean.shape, seed=seed))
 
     def reconstruct(self, x):
         """Reconstructions from the posterior mean, pixels in [0, 1]."""

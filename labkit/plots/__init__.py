@@ -8,10 +8,12 @@ from labkit.plots.curves import history, lines, paired_history
 from labkit.plots.images import grey_images, image_grid, image_rows, tile
 from labkit.plots.latents import kl_per_dim, latent_planes, manifold
 from labkit.plots.planes import posteriors, scaled_planes
+from labkit.plots.rates import rate_distortion
 from labkit.plots.samples import class_shares, distances
 from labkit.plots.shapes import tensor_path
 from labkit.plots.style import LINES, LabFigure
 from labkit.plots.sweeps import spread_lines
+from labkit.plots.toys import point_panels, vector_fields
 
 __all__ = [
     "LINES",
@@ -27,9 +29,12 @@ __all__ = [
     "lines",
     "manifold",
     "paired_history",
+    "point_panels",
     "posteriors",
+    "rate_distortion",
     "scaled_planes",
     "spread_lines",
     "tensor_path",
     "tile",
+    "vector_fields",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from labkit.plots.style import BLUE, GREY, LINES, RED, LabFigure, styled
@@ -104,31 +106,41 @@ def lines(
     """One line a series over a shared axis; of several seeds the medians, and every seed as a dot.
 
     Args:
-        x: values of the axis, shape (n,).
+        x: values of the axis, shape (n,); or, where series differ in theirs, a dict of label →
+            such values, or (seeds, n) of them, such as seconds.
         series: dict of label → values, shape (n,), or (seeds, n).
-        panels: labels to draw together, a tuple a panel; None draws all in one.
+        ylabel: what the vertical axes show, and the unit: one text, or one a panel.
+        panels: labels to draw together, a tuple a panel; None draws all in one. After six
+            series colours and markers come again, so put these into another panel.
         log2: a logarithmic horizontal axis with a tick at every value.
         log: which other axes are logarithmic: "y", "xy" or none.
     """
     series = {label: np.atleast_2d(np.asarray(values, "float64")) for label, values in series.items()}
+    places = {label: np.atleast_2d(x[label] if isinstance(x, dict) else x) for label in series}
     panels = panels or [tuple(series)]
     fig = LabFigure(height=1.0 + 2.6 * len(panels), name=name)
-    looks = dict(zip(series, zip(LINES, "osD^vP", strict=True), strict=False))
+    looks = dict(zip(series, itertools.cycle(zip(LINES, "osD^vP", strict=True)), strict=False))
     every = np.atleast_1d(fig.subplots(len(panels), 1, sharex=True))
-    for axes, labels in zip(every, panels, strict=True):
+    units = [ylabel] * len(panels) if isinstance(ylabel, str) else ylabel
+    for axes, labels, unit in zip(every, panels, units, strict=True):
         for label in labels:
             colour, marker = looks[label]
-            axes.plot(x, np.median(series[label], axis=0), color=colour, marker=marker, label=label)
-            axes.plot(x, series[label].T, ls="", color=colour, marker=marker, markersize=4, alpha=0.5)
-        axes.set_ylabel(ylabel)
+            middle = (np.median(values, axis=0) for values in (places[label], series[label]))
+            axes.plot(*middle, color=colour, marker=marker, label=label)
+            dots = {"ls": "", "color": colour, "marker": marker, "markersize": 4, "alpha": 0.5}
+            axes.plot(places[label].T, series[label].T, **dots)
+        axes.set_ylabel(unit)
         axes.legend()
         if "y" in log:
             axes.set_yscale("log")
+            plain_ticks(axes.yaxis)
     every[0].set_title(title)
     every[-1].set_xlabel(xlabel)
-    scale_axis(every[-1], x, log2, "x" in log)
+    used = np.unique(np.concatenate([values.ravel() for values in places.values()]))
+    scale_axis(every[-1], used, log2, "x" in log)
     ranges = "; ".join(range_in_words(label, values) for label, values in series.items())
-    fig.alt = f"{title or ylabel} against {xlabel} from {x[0]:g} to {x[-1]:g}: {ranges}."
+    what = title or " and ".join(dict.fromkeys(units))
+    fig.alt = f"{what} against {xlabel} from {used[0]:.4g} to {used[-1]:.4g}: {ranges}."
     return fig
 
 
@@ -140,8 +152,15 @@ def scale_axis(axes, x, log2, log):
         axes.minorticks_off()
     elif log:
         axes.set_xscale("log")
+        plain_ticks(axes.xaxis)
     elif all(float(v).is_integer() for v in x):
         axes.xaxis.get_major_locator().set_params(integer=True)  # no epoch 1.25
+
+
+def plain_ticks(axis):
+    """Numbers as one writes them at a logarithmic axis, 300 in place of 3 × 10²."""
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
 
 
 def range_in_words(label, values):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from labkit.plots.curves import plain_ticks
 from labkit.plots.style import BLUE, GREEN, GREY, RED, LabFigure, styled
 
 
@@ -27,6 +28,7 @@ def distances(groups, floor, ceiling, *, xlabel, title="", name="distances"):
         axes.plot([np.median(values)], [row], "|", color="black", markersize=18, markeredgewidth=2)
     axes.set_yticks(range(len(groups)), list(groups))
     axes.set(xscale="log", xlabel=xlabel, title=title, ylim=(len(groups) - 0.5, -1.1))
+    plain_ticks(axes.xaxis)
     medians = ", ".join(f"{label} {np.median(values):.3g}" for label, values in groups.items())
     fig.alt = f"{title or xlabel}, medians: {medians}; floor {floor:.3g}, ceiling {ceiling:.4g}."
     return fig

@@ -14,7 +14,8 @@ from labkit.plots.style import BLUE, GREY, LabFigure, styled
 def tensor_path(shapes, *, title="", name="tensor-path"):
     """The shapes that a tensor takes on its way through a network, drawn to scale from left to right.
 
-    A map (h, w, c) is a box h high whose width grows with its channels; a vector is a line.
+    A map (h, w, c) is a box h high whose width grows with the logarithm of its channels; a vector is
+    a grey line whose height grows with the logarithm of its length.
 
     Args:
         shapes: dict of label → shape (n,) or (h, w, c), in order.
@@ -22,9 +23,10 @@ def tensor_path(shapes, *, title="", name="tensor-path"):
     fig = LabFigure(height=3.4, name=name)
     axes = fig.subplots()
     tallest = max([s[0] for s in shapes.values() if len(s) == 3], default=1)
+    longest = max([s[0] for s in shapes.values() if len(s) == 1], default=1)
     x, places = 0.0, []
     for shape in shapes.values():
-        width = draw_shape(axes, shape, x, tallest)
+        width = draw_shape(axes, shape, x, tallest, longest)
         places.append(x + width / 2)
         x += width + 0.32 * tallest
     for left, right in itertools.pairwise(places):
@@ -42,12 +44,12 @@ def tensor_path(shapes, *, title="", name="tensor-path"):
     return fig
 
 
-def draw_shape(axes, shape, x, tallest) -> float:
+def draw_shape(axes, shape, x, tallest, longest) -> float:
     """Draw the box of a map (h, w, c) or the line of a vector (n,) from `x` on; return its width."""
     if len(shape) == 3:
         height, width, colour = shape[0], 2 + 1.4 * np.log2(shape[2]), BLUE
     else:
-        height, width, colour = 1.25 * tallest, 0.8, GREY
+        height, width, colour = 1.25 * tallest * np.log2(1 + shape[0]) / np.log2(1 + longest), 0.8, GREY
     axes.add_patch(Rectangle((x, -height / 2), width, height, fc=colour, ec="white"))
     text = "×".join(map(str, shape))
     axes.text(x + width / 2, height / 2 + 1, text, ha="center", va="bottom", fontsize=10)

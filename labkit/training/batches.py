@@ -56,7 +56,8 @@ def training_chunks(x, batch_size, seed, first_epoch, epochs, size, transform=No
         batches = keras.tree.map_structure(lambda array: tf.gather(array, order), images)
         if transform is not None:
             own = tf.map_fn(lambda step: fold_in([seed, epoch], step), first + tf.range(size))
-            batches = tf.map_fn(lambda both: transform(*both), (batches, own), like(batches))
+            shapes = like(batches)
+            batches = tf.map_fn(lambda both: transform(*both), (batches, own), fn_output_signature=shapes)
         return as_model_input(batches), tf.minimum(size, steps - first)
 
     indices = tf.data.Dataset.range(first_epoch, epochs, output_type=tf.int32).flat_map(epoch_chunks)
