@@ -28,8 +28,11 @@ SLOW = {
     "test_quiet.py",
     "test_replicas.py",
     "test_runner.py",
+    "test_spectral.py",
     "test_sweeps.py",
+    "test_toys.py",
     "test_training.py",
+    "test_varied.py",
 }
 
 

@@ -40,8 +40,8 @@ def test_an_image_becomes_one_place_and_an_image_again():
 
 def test_there_is_no_dense_layer():
     networks = [models.conv_encoder(), models.conv_encoder(gaussian=False), models.conv_decoder()]
-    kinds = keras.layers.InputLayer, keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.Reshape
-    assert all(isinstance(layer, kinds) for network in networks for layer in network.layers)
+    kinds = {type(layer).__name__ for network in networks for layer in network.layers}
+    assert kinds == {"InputLayer", "Conv2D", "Conv2DTranspose", "Reshape"}
 
 
 @pytest.mark.parametrize("image_shape", [(28, 28, 1), (30, 17, 3), (64, 64, 1), (5, 5, 1)])

@@ -8,7 +8,7 @@ from keras import layers
 from numpy.testing import assert_allclose
 
 from labkit import losses, models
-from labkit.models.fast_layers import FusedBatchNormalization
+from labkit.models.fast_layers import BatchNormalization
 
 SMALL = {"image_shape": (16, 16, 1)}
 
@@ -25,7 +25,7 @@ def trainable(*networks):
 def kinds(network):
     names = {
         layers.Conv2D: "conv",
-        FusedBatchNormalization: "norm",
+        BatchNormalization: "norm",
         layers.ReLU: "relu",
         layers.AveragePooling2D: "pool",
         layers.UpSampling2D: "up",

@@ -12,7 +12,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from labkit.models.fast_layers import WholeMapConv2D, WholeMapConv2DTranspose
+from labkit.models import fast_layers
 from labkit.models.initializers import initializers
 from labkit.models.parts import check_sizes, encoder_model, indexed
 from labkit.models.vae import VAE
@@ -58,7 +58,9 @@ def conv_encoder(
         h = conv(count, kernel_initializer=relu(), name=f"conv_{i}")(h)  # 14×14×32, then 7×7×64
 
     def head(name, initializer):
-        code = WholeMapConv2D(latent_dim, h.shape[1:3], kernel_initializer=initializer, name=f"{name}_map")
+        code = fast_layers.Conv2D(
+            latent_dim, h.shape[1:3], kernel_initializer=initializer, name=f"{name}_map"
+        )
         return layers.Reshape((latent_dim,), name=name)(code(h))  # 1×1×128 → 128
 
     return encoder_model(x, head, gaussian, linear, log_var)
@@ -93,7 +95,7 @@ def conv_decoder(
     relu_conv = partial(conv, activation="relu")
     z = keras.Input((latent_dim,), name="z")  # 128
     h = layers.Reshape((1, 1, latent_dim), name="z_map")(z)  # 1×1×128
-    first = WholeMapConv2DTranspose(
+    first = fast_layers.Conv2DTranspose(
         filters[0], smallest, activation="relu", kernel_initializer=relu(), name="conv_1"
     )
     h = first(h)  # 7×7×64

@@ -1,4 +1,4 @@
-"""Keras's layers with the same weights and numbers, computed another way that is faster."""
+"""Keras's layers under their own names, with the same weights and numbers, computed in a faster way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 
-class FusedBatchNormalization(layers.BatchNormalization):
+class BatchNormalization(layers.BatchNormalization):
     """Batch normalisation by TensorFlow's kernel for the whole of it.
 
     Keras 3 takes the mean, the variance, the difference and the product in operations of their own,
@@ -38,25 +38,32 @@ class FusedBatchNormalization(layers.BatchNormalization):
         return maps
 
 
-class WholeMapConv2D(layers.Conv2D):
-    """A convolution whose kernel is as large as its map: (batch, h, w, c) → (batch, 1, 1, filters).
+class Conv2D(layers.Conv2D):
+    """A convolution that is computed as a matrix product where its kernel is as large as its map.
 
-    There is one place for the kernel, so it is a matrix product, and is computed as one. oneDNN
-    computes it as a convolution, several times slower.
+    There is one place for such a kernel: (batch, h, w, c) → (batch, 1, 1, filters). oneDNN takes
+    several times as long for it as for the product.
+    """
+
+    def convolution_op(self, inputs, kernel):
+        """The convolution, without bias and activation."""
+        if self.padding != "valid" or tuple(inputs.shape[1:3]) != self.kernel_size:
+            return super().convolution_op(inputs, kernel)
+        matrix = ops.reshape(kernel, (-1, self.filters))
+        out = ops.matmul(ops.reshape(inputs, (-1, matrix.shape[0])), matrix)
+        return ops.reshape(out, (-1, 1, 1, self.filters))
+
+
+class Conv2DTranspose(layers.Conv2DTranspose):
+    """A transposed convolution that is computed as a matrix product where its map has one place.
+
+    (batch, 1, 1, c) → (batch, h, w, filters) by a kernel of h×w.
     """
 
     def call(self, inputs):
-        """The one place of the output's map."""
-        matrix = ops.reshape(self.kernel, (-1, self.filters))
-        out = ops.matmul(ops.reshape(inputs, (-1, matrix.shape[0])), matrix)
-        return self.activation(ops.reshape(out + self.bias, (-1, 1, 1, self.filters)))
-
-
-class WholeMapConv2DTranspose(layers.Conv2DTranspose):
-    """The transposed layer: (batch, 1, 1, c) → (batch, h, w, filters) by a kernel of h×w."""
-
-    def call(self, inputs):
-        """The map that the kernel spans."""
+        """The enlarged maps; as Keras's layer where the map has more places."""
+        if self.padding != "valid" or tuple(inputs.shape[1:3]) != (1, 1):
+            return super().call(inputs)
         *size, channels = self.kernel.shape  # h, w, filters; c
         matrix = ops.reshape(self.kernel, (-1, channels))
         out = ops.matmul(ops.reshape(inputs, (-1, channels)), ops.transpose(matrix))

@@ -17,7 +17,7 @@ import keras
 from keras import layers
 
 from labkit.losses import bernoulli_nll
-from labkit.models.fast_layers import FusedBatchNormalization
+from labkit.models.fast_layers import BatchNormalization
 from labkit.models.gan import GAN
 from labkit.models.initializers import gan_initializers, initializers
 from labkit.models.parts import check_sizes, encoder_model, indexed
@@ -108,7 +108,7 @@ def upsampling_decoder(
         )
     height, width = shrunk(image_shape, math.prod(upsamplings))
     kernel, linear, _ = initializers(initializer, seed + 1)
-    norm = partial(FusedBatchNormalization, momentum=momentum, epsilon=epsilon)
+    norm = partial(BatchNormalization, momentum=momentum, epsilon=epsilon)
     conv = partial(layers.Conv2D, kernel_size=kernel_size, padding="same")
     z = keras.Input((latent_dim,), name="z")  # 64
     h = layers.Dense(height * width * filters[0], kernel_initializer=linear(), name="dense")(z)  # 16,384
@@ -182,7 +182,7 @@ def pooled_blocks(x, filters, pools, kernel_size, kernel, momentum, epsilon):
     if len(pools) != len(filters):
         raise ValueError(f"pools has {len(pools)} entries; filters has {len(filters)}, one for each is due")
     shrunk(x.shape[1:], math.prod(pools))
-    norm = partial(FusedBatchNormalization, momentum=momentum, epsilon=epsilon)
+    norm = partial(BatchNormalization, momentum=momentum, epsilon=epsilon)
     conv = partial(layers.Conv2D, kernel_size=kernel_size, padding="same")
     h = x
     for i, (count, pool) in enumerate(zip(filters, pools, strict=True), start=1):

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
+KERAS = "keras.", "labkit.models.fast_layers"  # modules of layers that cast as their policy says
+
 
 @contextmanager
 def automatic_bfloat16(on):
@@ -44,9 +46,9 @@ def mixed_bfloat16(model, on):
 def bears_bfloat16(model):
     """The layers of a model's networks that may compute in bfloat16, heads left out.
 
-    They are Keras's own, in a network whose graph tells which are its heads, and of no other policy
-    than Keras's first. A layer that wraps another stays float32, since it may assign that one's
-    weights (spectral normalisation does); the wrapped one does not.
+    They are Keras's own and `fast_layers`, in a network whose graph tells which are its heads, and of
+    no other policy than Keras's first. A layer that wraps another stays float32, since it may assign
+    that one's weights (spectral normalisation does); the wrapped one does not.
     """
     networks = [part for part in (model, *all_layers(model)) if getattr(part, "outputs", None)]
     found = []
@@ -54,7 +56,7 @@ def bears_bfloat16(model):
         kept = heads(network)
         inside = [layer for layer in network.layers if layer not in kept and layer not in networks]
         found += [part for layer in inside for part in (layer, *all_layers(layer)) if not all_layers(part)]
-    own = [layer for layer in dict.fromkeys(found) if type(layer).__module__.startswith("keras.")]
+    own = [layer for layer in dict.fromkeys(found) if type(layer).__module__.startswith(KERAS)]
     return [layer for layer in own if layer.dtype_policy.name == "float32"]
 
 
