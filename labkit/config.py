@@ -170,8 +170,10 @@ class Config:
         return f"Config({self.lab}, {self.profile}, {dict(self.values)})"
 
 
-def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any]) -> Config:
+def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any], *, live: bool = False) -> Config:
     """Every parameter of `lab`: as given, else its default, else the profile's value; all checked.
+
+    `live` says that the notebook is open and its defaults may be a person's; see `Parameter.check`.
 
     Raises ConfigError for a name that neither the parameters cell nor the profile has, for a
     value of the wrong kind or out of its bounds, in numbers or by another parameter's value, and
@@ -191,7 +193,7 @@ def resolve(lab: Lab, profile: str | None, given: Mapping[str, Any]) -> Config:
                 raise ConfigError(f"{lab.name}: {name!r} is None and {where} has no value for it")
             value = cost[name]
             filled.add(name)
-        value = parameter.check(value, cost.get(name))
+        value = parameter.check(value, cost.get(name), live=live)
         values[name] = tuple(value) if isinstance(value, list) else value
     for parameter in declared.values():
         parameter.check_relations(values)
@@ -214,6 +216,6 @@ def configure(lab: str, namespace: Mapping[str, Any]) -> Config:
     """
     found = find_lab(lab)
     given = {name: namespace[name] for name in found.parameters if name in namespace and name != "profile"}
-    config = resolve(found, namespace.get("profile"), given)
+    config = resolve(found, namespace.get("profile"), given, live=True)
     record("config", {"lab": lab, "profile": config.profile, "parameters": dict(config.values)})
     return config

@@ -70,13 +70,20 @@ class Parameter:
         """The bounds in the comment, such as ("at least", 2.0)."""
         return [(word.lower(), float(n.replace("−", "-"))) for word, n in BOUND.findall(self.comment)]
 
-    def check(self, value: Any, reference: Any = None) -> Any:
-        """Return `value` if it is of the default's kind and within the bounds; else raise ConfigError.
+    def check(self, value: Any, reference: Any = None, *, live: bool = False) -> Any:
+        """Return `value` if it is of the right kind and within the bounds; else raise ConfigError.
 
-        An int stands for a float, one value for a list of one. `reference` is an example of the
-        right kind for a parameter whose default is None.
+        A whole number stands for any number, one value for a list of one.
+
+        Args:
+            value: what is asked for.
+            reference: an example of the right kind; without one the default is the example.
+            live: whether a person may have typed, and saved, another default in the open notebook.
+                A whole number as default then says nothing about the kind of number.
         """
-        example = reference if self.default is None else self.default
+        example = self.default if reference is None else reference
+        if live and reference is None:
+            example = as_any_number(example)
         value = check_kind(self.name, value, example)
         if isinstance(value, list | str) and len(value) > LONGEST:
             raise ConfigError(
@@ -105,6 +112,16 @@ class Parameter:
                 raise ConfigError(f"parameter {self.name!r} is {quoted(value)}; it must be {word} {limit:g}")
 
 
+KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+
+
+def as_any_number(example: Any) -> Any:
+    """The example with floats in place of whole numbers, which any number is like."""
+    if isinstance(example, list | tuple):
+        return [as_any_number(item) for item in example]
+    return float(example) if type(example) is int else example
+
+
 def check_kind(name: str, value: Any, example: Any) -> Any:
     """Return `value` if it is of the kind of `example`; else raise ConfigError saying what was expected."""
     if example is None:
@@ -118,9 +135,8 @@ def check_kind(name: str, value: Any, example: Any) -> Any:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number if kind is float else type(value) is kind:
         return value
-    raise ConfigError(
-        f"parameter {name!r} is {quoted(value)}; a {kind.__name__} like {example!r} was expected"
-    )
+    said = KINDS.get(kind, kind.__name__)
+    raise ConfigError(f"parameter {name!r} is {quoted(value)}; {said} like {example!r} was expected")
 
 
 def parse_parameters(source: str, where: str = "parameters cell") -> dict[str, Parameter]:

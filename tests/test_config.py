@@ -54,6 +54,17 @@ def test_parameters_come_with_defaults_and_comments(lab):
     assert parameters["learning_rate"].comment == "of Adam, above 0"
 
 
+def test_what_a_student_saved_does_not_say_which_number_is_next(lab):
+    notebook = nbformat.read(lab / "03_small.ipynb", as_version=4)
+    notebook.cells[1].source = PARAMETERS.replace("1e-3", "0").replace("None  # passes", "3.0  # passes")
+    nbformat.write(notebook, lab / "03_small.ipynb")
+    assert configured(learning_rate=1e-2, epochs=None).epochs == 5
+    with pytest.raises(parameters.ConfigError, match="a whole number like 5"):
+        configured(learning_rate=1e-2)
+    with pytest.raises(parameters.ConfigError, match="a whole number like 0"):
+        config.resolve(config.find_lab("03"), "quick", {"learning_rate": 1e-2, "epochs": 3})
+
+
 def test_none_means_the_profile_s_value_and_what_is_not_given_the_default(lab):
     assert configured("smoke", epochs=None, seed=3).epochs == 1
     assert configured("quick").epochs == 5 and configured("quick").seed == 0
@@ -77,8 +88,10 @@ def test_profile_comes_from_the_argument_then_the_environment_then_quick(lab, mo
         (lambda: config.resolve(config.find_lab("3"), None, {"banana": 3}), "no parameter 'banana'; known"),
         (lambda: configured(learning_rate=None), "no value for it"),
         (lambda: configured(epochs=0), "at least 1"),
-        (lambda: configured(epochs=True), "int like"),
-        (lambda: configured(epochs="ten"), "int like"),
+        (lambda: configured(epochs=True), "a whole number like 5"),
+        (lambda: configured(epochs="ten"), "a whole number like 5"),
+        (lambda: configured(epochs=2.5), "a whole number like 5"),
+        (lambda: configured(seed="one"), "a number like 0"),
         (lambda: configured(learning_rate=-1.0), "above 0"),
         (lambda: configured(learning_rate=0.0), "above 0"),
         (lambda: configured(learning_rate=float("nan")), "finite"),

@@ -40,14 +40,10 @@ def map_encoder(
         depth: convolutions of stride 1 on the last map, at least 1, so that a place of the code
             sees the whole image and not its own part alone.
         kernel_size: height and width of every kernel, odd.
-        gaussian: True gives two heads, `z_mean` and `z_log_var`, for a VAE; False one
-            head, `z`, for a plain autoencoder.
-        image_shape: (height, width, channels) of the images in [0, 1].
-        initializer: "he", or "glorot" for Keras's defaults.
-        seed: seed of the initial weights.
+        gaussian, image_shape, initializer, seed: as in `conv_encoder`, images in [0, 1].
 
     Returns:
-        keras.Model from (batch, *image_shape) to [(batch, D), (batch, D)] or (batch, D).
+        keras.Model from (batch, *image_shape) to [(batch, D), (batch, D)], or (batch, D) if not `gaussian`.
 
     Raises:
         ValueError: a size is not a positive whole number, `kernel_size` is even, there are no
