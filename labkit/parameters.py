@@ -30,6 +30,10 @@ MOST_SHOWN = 80  # characters of a value in an error
 class ConfigError(ValueError):
     """A lab, profile or parameter that does not exist, or a value that does not fit."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the message alone, for the fault is in what was typed."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 def literal(text: str) -> Any:
     """A value as it is typed: a Python literal, else the text itself."""

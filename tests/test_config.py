@@ -6,6 +6,8 @@ import hypothesis.strategies as st
 import nbformat
 import pytest
 from hypothesis import given
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 import labkit
 from labkit import config, parameters, project
@@ -200,3 +202,13 @@ def test_the_project_s_own_profiles_cover_every_knob_that_is_none():
         knobs = {name for name, p in lab.parameters.items() if p.default is None and name != "profile"}
         for profile in config.PROFILES:
             assert set(config.profile_values(lab.name, profile)) == knobs, (lab.name, profile)
+
+
+def test_in_a_notebook_a_wrong_value_is_one_line(lab, capsys):
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    try:
+        shell.run_cell("import labkit; epochs = 0; labkit.configure('03_small', globals())")
+    finally:
+        InteractiveShell.clear_instance()
+    said = "".join(capsys.readouterr()).strip()
+    assert said == "ConfigError: parameter 'epochs' is 0; it must be at least 1"
