@@ -1,6 +1,7 @@
 """Profiles, parameters and their errors."""
 
 import json
+import sys
 
 import hypothesis.strategies as st
 import nbformat
@@ -204,7 +205,8 @@ def test_the_project_s_own_profiles_cover_every_knob_that_is_none():
             assert set(config.profile_values(lab.name, profile)) == knobs, (lab.name, profile)
 
 
-def test_in_a_notebook_a_wrong_value_is_one_line(lab, capsys):
+def test_in_a_notebook_a_wrong_value_is_one_line(lab, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell puts its own there
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     try:
         shell.run_cell("import labkit; epochs = 0; labkit.configure('03_small', globals())")
