@@ -412,8 +412,10 @@ def test_cells_that_hold_themselves_end(tmp_path):
         read_faces(tmp_path / "ck.mat")
 
 
+# The same changes every time: some would crash SciPy itself, which only a process of its own
+# survives (test_foreign_mat.py; tests/fuzz looks for new ones).
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=150, derandomize=True)
 def test_no_change_of_a_file_gives_another_error(tmp_path_factory, chosen):
     path = tmp_path_factory.mktemp("mat") / "ck.mat"
     version = chosen.draw(st.sampled_from([*VERSIONS, "7.3"]))
