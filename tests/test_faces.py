@@ -1,7 +1,10 @@
 """MATLAB files of faces: every version and layout gives the same pixels; what will not do is named."""
 
+import os
 import pickle
 import struct
+import subprocess
+import sys
 import zlib
 
 import h5py
@@ -14,9 +17,11 @@ from scipy.io import savemat
 
 from labkit.data import DataError, with_flips
 from labkit.data.faces import layouts, mat5, matfile, matvalues
+from labkit.data.faces.apart import read_apart
 from labkit.data.faces.layouts import MatOptions
 from labkit.data.faces.reader import read_faces, resized
 from labkit.data.faces.sources import held_out
+from labkit.project import ROOT
 
 N = 12
 
@@ -412,11 +417,55 @@ def test_cells_that_hold_themselves_end(tmp_path):
         read_faces(tmp_path / "ck.mat")
 
 
-# The same changes every time: some would crash SciPy itself, which only a process of its own
-# survives (test_foreign_mat.py; tests/fuzz looks for new ones).
+READS = """import sys
+from pathlib import Path
+from labkit.data import DataError
+from labkit.data.faces.reader import read_faces
+for line in sys.stdin:
+    path = Path(line.rstrip("\\n"))
+    try:
+        right = read_faces(path).images.shape[1:] == (64, 64)
+    except DataError as error:
+        right = path.name in str(error)
+    print(right, flush=True)
+"""
+
+
+class Reading:
+    """A process that reads files, begun anew if the library crashes at one of them."""
+
+    def __init__(self):
+        command = [sys.executable, "-c", READS]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+
+    def is_right(self, path):
+        """Whether a file gives faces or an error that names it; None where the process was killed."""
+        self.process.stdin.write(f"{path}\n")
+        self.process.stdin.flush()
+        if said := self.process.stdout.readline().strip():
+            return said == "True"
+        assert self.process.wait() < 0, "another error"
+        self.__init__()
+        return None
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def reading():
+    reading = Reading()
+    yield reading
+    reading.end()
+
+
 @given(st.data())
-@settings(max_examples=150, derandomize=True)
-def test_no_change_of_a_file_gives_another_error(tmp_path_factory, chosen):
+@settings(max_examples=150)
+def test_no_change_of_a_file_gives_another_error(tmp_path_factory, reading, chosen):
     path = tmp_path_factory.mktemp("mat") / "ck.mat"
     version = chosen.draw(st.sampled_from([*VERSIONS, "7.3"]))
     small = (
@@ -429,10 +478,12 @@ def test_no_change_of_a_file_gives_another_error(tmp_path_factory, chosen):
         place = chosen.draw(st.integers(0, min(len(content), 700) - 1) | st.integers(0, len(content) - 1))
         content[place] = chosen.draw(st.integers(0, 255))
     path.write_bytes(content)
-    try:
-        assert read_faces(path).images.shape[1:] == (64, 64)
-    except DataError as error:
-        assert "ck.mat" in str(error)
+    right = reading.is_right(path)
+    if right is None:  # SciPy crashed; labkit reads such files in a process of their own
+        with pytest.raises(DataError, match=r"ck\.mat"):
+            read_apart(path)
+    else:
+        assert right
 
 
 @given(st.binary(max_size=600))
