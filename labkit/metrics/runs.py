@@ -54,7 +54,8 @@ def stability(history, noise) -> dict[str, float]:
     - plays on: the discriminator's mean answers to real and fake are less than 0.9 apart in
       the end (`gap`), beyond which the generator learns little.
 
-    How far it came is no part of the rule: `of_noise` is the last FCD over that of noise.
+    How far it came is no part of the rule: `of_noise` is the last FCD over that of noise. But a
+    training of few epochs may lack variety because it has not learned it yet.
 
     Args:
         history: with "fcd", "recall" and "rarest" in per cent, "d_real" and "d_fake", one value an
