@@ -93,6 +93,13 @@ def test_normal_initialisation_has_a_deviation_of_002_and_its_own_seed_a_layer()
     assert_allclose(first[2].std(), 0.02, rtol=4 / np.sqrt(2 * first[2].size))
 
 
+def test_a_generator_s_logits_are_those_of_its_pixels():
+    size = {"base": (2, 2, 2), "filters": (2,), "strides": (1, 3), "kernel_size": 3}
+    pixels, logits = (models.conv_generator(3, **size, output=output) for output in ("tanh", "logits"))
+    z = np.random.default_rng(0).standard_normal((5, 3), dtype="float32")
+    assert_allclose(pixels(z), np.tanh(logits(z)), atol=1e-6)
+
+
 def test_generators_make_pixels_in_minus_1_to_1():
     z = 10 * np.random.default_rng(0).standard_normal((5, 3), dtype="float32")
     for generator in (small_generator(), dense_pair()[0]):
@@ -107,6 +114,7 @@ def test_generators_make_pixels_in_minus_1_to_1():
         (lambda: models.conv_generator(0), "latent_dim is 0"),
         (lambda: models.conv_generator(strides=(2, 2)), "strides has 2 entries"),
         (lambda: models.conv_generator(norm="batch"), "norm is 'batch'"),
+        (lambda: models.conv_generator(output="sigmoid"), "output is 'sigmoid'"),
         (lambda: models.conv_discriminator(filters=(64, 0)), r"filters\[1\] is 0"),
         (lambda: models.dense_discriminator((-1,)), r"hidden\[0\] is -1"),
         (lambda: models.dense_discriminator(initializer="xavier"), "initializer is 'xavier'"),

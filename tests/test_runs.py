@@ -85,6 +85,7 @@ def test_a_verdict_needs_pairs():
 CALM = {
     "fcd": [30.0, 12.0, 14.0, 9.0],
     "recall": [0, 20, 30, 40],
+    "rarest": [0, 0.2, 3, 4],
     "d_real": [0.9, 0.7],
     "d_fake": [0.2, 0.3],
 }
@@ -97,14 +98,16 @@ CALM = {
         ({"fcd": [30.0, 12.0, 18.5, 9.0]}, 0),  # lost half as much again on the way
         ({"fcd": [30.0, 31.0, 32.0]}, 1),  # learns nothing, which is another question
         ({"recall": [40, 9]}, 0),
+        ({"rarest": [4, 0.9]}, 0),
         ({"d_real": [0.97], "d_fake": [0.05]}, 0),
     ],
 )
-def test_a_run_is_stable_that_keeps_varies_and_plays_on(change, stable):
+def test_a_run_is_stable_that_keeps_varies_lacks_no_class_and_plays_on(change, stable):
     found = metrics.stability(CALM | change, noise=60)
     assert found["stable"] == stable
 
 
 def test_the_numbers_of_the_rule():
     found = metrics.stability(CALM, noise=60)
-    assert_allclose([found[name] for name in ("lost", "recall", "gap", "of_noise")], [14 / 12, 40, 0.4, 0.15])
+    numbers = [found[name] for name in ("lost", "recall", "rarest", "gap", "of_noise")]
+    assert_allclose(numbers, [14 / 12, 40, 4, 0.4, 0.15])

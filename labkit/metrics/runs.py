@@ -40,38 +40,42 @@ def unrest(values) -> float:
     return float(np.median(np.abs(np.diff(np.log(half)))))
 
 
-MOST_LOST, LEAST_RECALL, WIDEST_GAP = 1.5, 10, 0.9
+MOST_LOST, LEAST_RECALL, LEAST_SHARE, WIDEST_GAP = 1.5, 10, 1, 0.9
 
 
 def stability(history, noise) -> dict[str, float]:
-    """Whether a GAN's training is stable: four numbers of its run, and 1 or 0 for the answer.
+    """Whether a GAN's training is stable: five numbers of its run, and 1 or 0 for the answer.
 
     The rule, the same for every run. It is stable if it
 
     - keeps what it had: the FCD was never above 1.5 times the least before it (`lost`);
     - stays varied: recall is at least 10 % in the end (`recall`), which noise never has;
+    - lacks no class: the rarest has at least 1 % of the samples in the end (`rarest`);
     - plays on: the discriminator's mean answers to real and fake are less than 0.9 apart in
       the end (`gap`), beyond which the generator learns little.
 
-    How far it came is no part of the rule: `of_noise` is the last FCD over that of noise.
+    How far it came is no part of the rule: `of_noise` is the last FCD over that of noise. But a
+    training of few epochs may lack variety because it has not learned it yet.
 
     Args:
-        history: with "fcd", "recall" in per cent, "d_real" and "d_fake", one value an epoch; D's answers
-            are probabilities.
+        history: with "fcd", "recall" and "rarest" in per cent, "d_real" and "d_fake", one value an
+            epoch; D's answers are probabilities.
         noise: FCD of noise images.
 
     Returns:
-        `lost`, `recall`, `gap`, `stable`, and `of_noise`.
+        `lost`, `recall`, `rarest`, `gap`, `stable`, and `of_noise`.
     """
     fcd = np.asarray(history["fcd"], "float64")
     found = {
         "lost": float(np.max(fcd / np.minimum.accumulate(fcd))),
         "recall": float(history["recall"][-1]),
+        "rarest": float(history["rarest"][-1]),
         "gap": float(history["d_real"][-1] - history["d_fake"][-1]),
         "of_noise": float(fcd[-1] / noise),
     }
-    kept = found["lost"] <= MOST_LOST and found["recall"] >= LEAST_RECALL
-    return found | {"stable": float(kept and found["gap"] < WIDEST_GAP)}
+    kept = found["lost"] <= MOST_LOST and found["gap"] < WIDEST_GAP
+    varied = found["recall"] >= LEAST_RECALL and found["rarest"] >= LEAST_SHARE
+    return found | {"stable": float(kept and varied)}
 
 
 def rank_correlation(a, b) -> float:

@@ -29,6 +29,7 @@ def conv_generator(
     slope=0.3,
     norm="before",
     initializer="normal",
+    output="tanh",
     seed=0,
 ):
     """Build a generator: noise → dense layers → `base` map → transposed convolutions → tanh.
@@ -46,19 +47,23 @@ def conv_generator(
         norm: batch normalisation "before" the activation, on layers without bias (which
             it would undo), "after" the activation, or None. Never at the output.
         initializer: "normal" for N(0, 0.02), "glorot" for Keras's defaults, or "he".
+        output: "tanh", or "logits" of pixels, as a VAE's decoder makes.
         seed: seed of the initial weights.
 
     Returns:
-        keras.Model from (batch, latent_dim) to (batch, height, width, channels) in [-1, 1].
+        keras.Model from (batch, latent_dim) to (batch, height, width, channels), in [-1, 1]
+        unless they are logits.
 
     Raises:
         ValueError: a size is not a positive whole number, `strides` has not one entry more
-            than `filters`, or `norm` is unknown.
+            than `filters`, or `norm` or `output` is unknown.
     """
     check_sizes(latent_dim=latent_dim, kernel_size=kernel_size, channels=channels, **indexed("dense", dense))
     check_maps(base, filters, strides)
     if norm not in ("before", "after", None):
         raise ValueError(f"norm is {norm!r}; 'before', 'after' or None was expected")
+    if output not in ("tanh", "logits"):
+        raise ValueError(f"output is {output!r}; 'tanh' or 'logits' was expected")
     kernel, linear = gan_initializers(initializer, seed)
     bias = norm != "before"
     conv = partial(layers.Conv2DTranspose, kernel_size=kernel_size, padding="same", use_bias=bias)
@@ -71,7 +76,11 @@ def conv_generator(
         h = conv(count, strides=stride, kernel_initializer=kernel(), name=f"conv_{i}")(h)  # 7×7×128, 14×14×64
         h = activate(h, slope, norm, f"conv_{i}")
     pixels = conv(
-        channels, strides=strides[-1], kernel_initializer=linear(), activation="tanh", name="pixels"
+        channels,
+        strides=strides[-1],
+        kernel_initializer=linear(),
+        activation="tanh" if output == "tanh" else None,
+        name="pixels",
     )
     return keras.Model(z, pixels(h), name="generator")  # 28×28×1
 
