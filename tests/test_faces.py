@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 
-from labkit.data import DataError, with_flips
+from labkit.data import DataError
 from labkit.data.faces import layouts, mat5, matfile, matvalues
 from labkit.data.faces.apart import read_apart
 from labkit.data.faces.layouts import MatOptions
@@ -532,15 +532,6 @@ def test_without_subjects_the_last_fifth_is_the_test_set():
     test, told = held_out(20, None)
     assert_array_equal(np.flatnonzero(test), [16, 17, 18, 19])
     assert "may be in both" in told
-
-
-def test_flips_are_mirror_images_left_to_right():
-    x = FACES[..., None] / np.float32(255)
-    both = with_flips(x)
-    assert both.shape == (2 * N, 64, 64, 1) and both.dtype == np.float32
-    assert_array_equal(both[:N], x)
-    assert_array_equal(both[N:, :, 5], x[:, :, 58])
-    assert_array_equal(both[N:, 5, ::-1], x[:, 5])
 
 
 def test_saving_again_keeps_the_digest(tmp_path):
