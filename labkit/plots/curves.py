@@ -160,7 +160,7 @@ def scale_axis(axes, x, log2, log):
 def plain_ticks(axis):
     """Numbers as one writes them at a logarithmic axis, 300 in place of 3 × 10².
 
-    Between powers of ten 2 and 5 have a number, too, unless there are more than three of them.
+    An axis of up to three and a half powers of ten has numbers at 2 and 5, too.
     """
 
     def between(value, _):
