@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -110,6 +111,19 @@ def test_axes_are_logarithmic_where_asked():
     assert (figure.axes[0].get_xscale(), figure.axes[0].get_yscale()) == ("log", "log")
     figure = plots.lines([0, 10], {"norm": [3, 2]}, xlabel="epoch", ylabel="norm", log="y")
     assert (figure.axes[0].get_xscale(), figure.axes[0].get_yscale()) == ("linear", "log")
+
+
+@pytest.mark.parametrize("x", [[1, 10, 240], [0.01, 1, 2048]], ids=["240 times", "200,000 times"])
+def test_numbers_at_a_logarithmic_axis_do_not_touch(x):
+    figure = plots.lines(x, {"norm": [3, 2, 1]}, xlabel="step", ylabel="norm", log="x")
+    figure.draw_without_rendering()
+    axis = figure.axes[-1].xaxis
+    texts = [text for minor in (False, True) for text in axis.get_ticklabels(minor=minor) if text.get_text()]
+    left, right = axis.axes.get_window_extent().intervalx
+    boxes = sorted(text.get_window_extent().intervalx.tolist() for text in texts)
+    boxes = [box for box in boxes if box[1] > left and box[0] < right]
+    assert len(boxes) > 2
+    assert all(box[1] < following[0] for box, following in itertools.pairwise(boxes))
 
 
 def test_the_words_of_distances_have_medians_floor_and_ceiling():

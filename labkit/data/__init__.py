@@ -10,7 +10,7 @@ found        what a search gives back; errors: what goes wrong
 
 from labkit.data.errors import DataError
 from labkit.data.found import FileCheck, Found, Refused
-from labkit.data.images import ImageData, load, with_flips
+from labkit.data.images import ImageData, load
 from labkit.data.maintenance import fetch, status, verify
 
 __all__ = [
@@ -23,5 +23,4 @@ __all__ = [
     "load",
     "status",
     "verify",
-    "with_flips",
 ]

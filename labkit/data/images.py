@@ -152,11 +152,6 @@ def to_unit(images: np.ndarray) -> np.ndarray:
     return images[..., None].astype(np.float32) / scale
 
 
-def with_flips(x: np.ndarray) -> np.ndarray:
-    """Images (n, h, w, c) followed by their mirror images, (2n, h, w, c): left and right swapped."""
-    return np.concatenate([x, x[:, :, ::-1]])
-
-
 def note(found: Found, n_train, n_test) -> str:
     """What a reader must know of the images: what they are, picked, asked for more, bad files."""
     parts = list(found.remarks)

@@ -9,8 +9,6 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from labkit.metrics.neighbours import nearest
-
 RIDGE = 1e-3  # penalty of a weight's square, for each training image
 
 
@@ -32,13 +30,6 @@ def linear_probe(train, y_train, test, y_test) -> float:
     probe = make_pipeline(StandardScaler(), RidgeClassifier(alpha=RIDGE * len(train)))
     probe.fit(np.asarray(train, dtype="float64"), y_train)
     return float(probe.score(np.asarray(test, dtype="float64"), y_test))
-
-
-def neighbour_probe(train, y_train, test, y_test) -> float:
-    """Share of test items whose nearest training item is of their class; arguments as in `linear_probe`."""
-    check_pairs(train=(train, y_train), test=(test, y_test))
-    _, index = nearest(test, train)
-    return float(np.mean(np.asarray(y_train)[index] == y_test))
 
 
 def check_pairs(**parts):

@@ -158,9 +158,17 @@ def scale_axis(axes, x, log2, log):
 
 
 def plain_ticks(axis):
-    """Numbers as one writes them at a logarithmic axis, 300 in place of 3 × 10²."""
+    """Numbers as one writes them at a logarithmic axis, 300 in place of 3 × 10².
+
+    An axis of up to three and a half powers of ten has numbers at 2 and 5, too.
+    """
+
+    def between(value, _):
+        decades = np.ptp(np.log10(axis.get_view_interval()))
+        return f"{value:g}" if f"{value:.0e}"[0] in "25" and decades <= 3.5 else ""
+
     axis.set_major_formatter(lambda value, _: f"{value:g}")
-    axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")
+    axis.set_minor_formatter(between)
 
 
 def range_in_words(label, values):
