@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from labkit.models.fast_layers import BatchNormalization
 from labkit.models.spectral import SpectralNormalization
 
 
@@ -43,9 +44,9 @@ def activation(slope, name):
 def activate(h, slope, norm, name):
     """Append an activation to `h`, with batch normalisation before it, after it, or none."""
     if norm == "before":
-        h = layers.BatchNormalization(name=f"{name}_norm")(h)
+        h = BatchNormalization(name=f"{name}_norm")(h)
     h = activation(slope, f"{name}_act")(h)
-    return layers.BatchNormalization(name=f"{name}_norm")(h) if norm == "after" else h
+    return BatchNormalization(name=f"{name}_norm")(h) if norm == "after" else h
 
 
 def normalised(layer, spectral, seed):
