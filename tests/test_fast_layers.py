@@ -109,3 +109,39 @@ def test_a_convolution_and_its_gradients_are_those_of_keras(name, shape, kernel_
     for keras_has, fast_has in zip(*found, strict=True):
         assert keras_has.shape == fast_has.shape
         close(keras_has, fast_has)
+
+
+@pytest.mark.parametrize("shape", [(64, 14, 14, 8), (3, 7, 5)], ids=["even", "odd"])
+def test_dropout_keeps_the_share_and_the_mean_that_its_rate_says(shape):
+    layer = fast_layers.Dropout(0.3, seed=1)
+    ones = np.ones(shape, "float32")
+    dropped = np.concatenate([np.ravel(layer(ones, training=True)) for _ in range(40)])
+    assert_allclose(np.unique(dropped), [0, 1 / 0.7], rtol=1e-4)
+    assert_allclose(np.mean(dropped > 0), 0.7, atol=5 * np.sqrt(0.21 / len(dropped)))
+
+
+def test_dropout_is_another_one_in_every_step_and_the_same_for_the_same_seed():
+    first, second = (fast_layers.Dropout(0.5, seed=3) for _ in range(2))
+    ones = np.ones((4, 100), "float32")
+    masks = [np.asarray(first(ones, training=True)) for _ in range(3)]
+    for mask in masks:
+        assert_allclose(second(ones, training=True), mask)
+    assert len({mask.tobytes() for mask in masks}) == 3
+    assert len({row.tobytes() for row in masks[0]}) == 4
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-7])
+def test_dropout_of_nothing_and_dropout_at_rest_change_nothing(rate):
+    x = np.random.default_rng(0).random((5, 6), dtype="float32")
+    assert_allclose(fast_layers.Dropout(rate)(x, training=True), x, rtol=1e-6, atol=1e-6 if rate else 0)
+    assert_allclose(fast_layers.Dropout(0.5)(x), x)
+
+
+def test_dropout_lets_the_gradient_through_where_it_kept_and_follows_the_policy():
+    layer = fast_layers.Dropout(0.25, seed=2, dtype="mixed_bfloat16")
+    x = tf.ones((4, 50))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=True)
+    assert y.dtype == tf.bfloat16
+    assert_allclose(tf.cast(y, tf.float32), tape.gradient(y, x), rtol=1e-2)

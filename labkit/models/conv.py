@@ -13,6 +13,7 @@ from functools import partial
 import keras
 from keras import layers
 
+from labkit.models.fast_layers import Dropout
 from labkit.models.initializers import gan_initializers
 from labkit.models.parts import activate, activation, check_sizes, indexed, normalised
 
@@ -147,7 +148,7 @@ def conv_discriminator(
         if pool > 1:
             h = layers.MaxPooling2D(pool, name=f"pool_{i}")(h)
         if dropout:
-            h = layers.Dropout(dropout, seed=1000 * seed + i, name=f"dropout_{i}")(h)
+            h = Dropout(dropout, seed=1000 * seed + i, name=f"dropout_{i}")(h)
     h = layers.Flatten(name="flatten")(h)  # 6,272
     for i, units in enumerate(dense, start=1):
         layer = layers.Dense(units, kernel_initializer=kernel(), name=f"dense_{i}")

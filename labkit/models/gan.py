@@ -15,6 +15,7 @@ from keras import ops
 
 from labkit.images import check_images
 from labkit.losses import GAN_LOSSES, LOGIT_LOSSES, sum_per_image
+from labkit.models import fast_layers
 from labkit.models.arrays import batched
 from labkit.models.averaging import AveragedGenerator
 from labkit.models.spectral import SpectralNormalization
@@ -287,7 +288,7 @@ def to_signed(x):
 
 def one_by_one(network):
     """Whether the network surely treats each image on its own, whatever the rest of a batch is."""
-    known = ("keras.", SpectralNormalization.__module__)
+    known = ("keras.", SpectralNormalization.__module__, fast_layers.__name__)
     keras_own = all(type(layer).__module__.startswith(known) for layer in network.layers)
     nested = any(isinstance(layer, keras.Model | keras.layers.BatchNormalization) for layer in network.layers)
     return keras_own and not nested
