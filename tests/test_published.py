@@ -209,6 +209,8 @@ def test_the_two_commands_in_either_order_leave_the_clone_clean(tmp_path):
     stand_in_environment(clone)
     env = {**os.environ, "PYTHONPATH": str(clone), "LABKIT_OFFLINE": "1"}
     env.pop("LABKIT_RUN_DIR")
+    for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"):  # of `make test VENV=…`, not meant for it
+        env.pop(name, None)
     test, reports = ["make", "test", "TESTS=tests/test_project.py"], ["make", "reports", "LABS=01"]
     smoke = {"PROFILE": "smoke"}  # a real lab once, then one of two cells over its results
     short = {"LABKIT_NOTEBOOKS": str(short_notebooks(tmp_path / "notebooks"))}

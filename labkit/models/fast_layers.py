@@ -42,7 +42,7 @@ class Dropout(layers.Dropout):
     """Dropout that decides by random numbers of 16 bits.
 
     Making random numbers is most of what dropout costs, and half as many bits take half as long. The
-    rate is rounded to a multiple of 2⁻¹⁶; what is kept is scaled by the rounded one.
+    rate is rounded to a multiple of 2⁻¹⁶, unless that is 0 or 1; what is kept is scaled by the rounded one.
     """
 
     def call(self, inputs, training=False):
