@@ -10,8 +10,9 @@ import tensorflow as tf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from labkit import losses, models, training
+from labkit.models import fast_layers
 from labkit.reports.record import facts_of, read_facts
-from labkit.training import batches, precision, roads, steps
+from labkit.training import batches, checkpoints, precision, rewriting, roads, steps
 
 IMAGES = np.random.default_rng(0).random((40, 6, 6, 1), dtype="float32")
 
@@ -341,14 +342,23 @@ def test_flags_are_read_as_linux_lists_them(tmp_path):
     assert roads.cpu_flags(tmp_path / "none") == set()
 
 
-def test_bfloat16_is_on_in_training_steps_alone(monkeypatch):
-    name = "auto_mixed_precision_onednn_bfloat16"
-    seen = lambda: tf.config.optimizer.get_experimental_options().get(name, False)  # noqa: E731
-    with precision.automatic_bfloat16(True):
-        assert seen()
-    with precision.automatic_bfloat16(False):
-        assert not seen()
-    assert not seen()
+@pytest.mark.parametrize("own", [{}, {"dependency_optimization": False}])
+def test_rewriting_is_set_in_training_steps_alone(own):
+    names = {"dependency_optimization": True, "auto_mixed_precision_onednn_bfloat16": False}
+
+    def seen():
+        options = tf.config.optimizer.get_experimental_options()
+        return [options.get(name, usual) for name, usual in names.items()]
+
+    tf.config.optimizer.set_experimental_options(names | own)
+    try:
+        before = seen()
+        for bfloat16 in (True, False):
+            with rewriting.rewriting(bfloat16):
+                assert seen() == [False, bfloat16]
+            assert seen() == before
+    finally:
+        tf.config.optimizer.set_experimental_options(names)
 
 
 def test_layers_inside_layers_are_found():
@@ -488,6 +498,15 @@ def test_shared_steps_change_no_result(change):
     for mine, before in zip(first.get_weights(), weights, strict=True):
         assert_array_equal(mine, before)
     assert len(history["loss"]) == 2
+
+
+def test_layers_of_one_name_and_two_modules_are_two_kinds():
+    described = {
+        describe(layer)[0]
+        for describe in (steps.describe, checkpoints.describe)
+        for layer in (keras.layers.Dropout(0.3), fast_layers.Dropout(0.3))
+    }
+    assert len(described) == 2
 
 
 def test_a_class_that_does_not_say_its_settings_shares_with_none(traced):

@@ -80,7 +80,12 @@ def describe(layer):
         config = {**layer.get_config(), "name": ""}
     except NotImplementedError:
         config = {}
-    return [type(layer).__name__, config]
+    return [class_name(layer), config]
+
+
+def class_name(part):
+    """The class with its module: `fast_layers` has Keras's names."""
+    return f"{type(part).__module__}.{type(part).__qualname__}"
 
 
 class Run(keras.callbacks.Callback):

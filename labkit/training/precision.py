@@ -1,29 +1,12 @@
-"""bfloat16 in training steps and nowhere else, in the two ways in which processors and GPUs have it."""
+"""bfloat16 in training steps and nowhere else: on GPUs by Keras's policies, on processors by rewriting.py."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 
 import keras
-import tensorflow as tf
 
 KERAS = "keras.", "labkit.models.fast_layers"  # modules of layers that cast as their policy says
-
-
-@contextmanager
-def automatic_bfloat16(on):
-    """Let oneDNN compute in bfloat16 on a processor what bears it, in calls made inside and in no other.
-
-    Training steps are called in it; evaluation, metrics and classifiers never are.
-    """
-    option = "auto_mixed_precision_onednn_bfloat16"
-    if on:
-        tf.config.optimizer.set_experimental_options({option: True})
-    try:
-        yield
-    finally:
-        if on:
-            tf.config.optimizer.set_experimental_options({option: False})
 
 
 @contextmanager

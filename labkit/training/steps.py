@@ -14,9 +14,10 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-from labkit.training.checkpoints import optimizers_of, settings_of, state_variables
-from labkit.training.precision import automatic_bfloat16, mixed_bfloat16
+from labkit.training.checkpoints import class_name, optimizers_of, settings_of, state_variables
+from labkit.training.precision import mixed_bfloat16
 from labkit.training.replicas import Replicas
+from labkit.training.rewriting import rewriting
 from labkit.training.roads import gpu_names
 
 MOST_KEPT = 8  # kinds of models; each keeps one model's variables in memory
@@ -69,7 +70,7 @@ class Steps:
 
     def train(self, variables, batches, count):
         """Train the model of these variables for `count` steps and return the logs as numbers."""
-        with self.lent(variables), automatic_bfloat16(self.bfloat16 and not self.road.gpus):
+        with self.lent(variables), rewriting(self.bfloat16 and not self.road.gpus):
             return numbers(self.loop(batches, count))
 
     def test(self, variables, batches):
@@ -150,7 +151,7 @@ def describe(part):
     config = {**part.get_config(), "name": ""}
     if isinstance(config.get("learning_rate"), float):
         config["learning_rate"] = "a variable"
-    return [type(part).__name__, without(config, IN_VARIABLES)]
+    return [class_name(part), without(config, IN_VARIABLES)]
 
 
 def without(config, names):
