@@ -199,6 +199,18 @@ def test_a_resumed_run_says_what_its_time_leaves_out(page):
     assert "2 trainings went on from checkpoints" in origin and "1 h 2 min of training before" in origin
 
 
+def test_the_page_says_how_models_were_trained_and_why():
+    roads = [
+        "XLA, float32: dense layers only",
+        "graphs, bfloat16: convolutions",
+        "XLA, float32: dense layers only",
+    ]
+    record = replace(RECORD, training=[{"road": road, "threads": 2} for road in roads])
+    soup = BeautifulSoup(html.render(notebook(), record, METRICS)[0], "html.parser")
+    origin = soup.select_one(".provenance").text
+    assert [origin.count(road) for road in roads] == [1, 1, 1]
+
+
 def test_other_outputs_are_shown_plainly(page):
     assert "interactive control" in page.select_one(".control").text
     assert "IntSlider" not in page.text

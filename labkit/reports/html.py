@@ -422,9 +422,8 @@ def question(text: str) -> str:
 
 
 def roads(training: list[dict[str, Any]]) -> list[str]:
-    """How models were trained, each way once; what differs between models stands in run.json."""
-    roads = [str(fact.get("road", "")).partition(":")[0] for fact in training if isinstance(fact, dict)]
-    return [f"{road} ({roads.count(road)} kinds of runs)" for road in dict.fromkeys(roads)]
+    """How models were trained, and why so; each way once."""
+    return list(dict.fromkeys(str(fact.get("road", "")) for fact in training if isinstance(fact, dict)))
 
 
 def page_frame() -> dict[str, Any]:

@@ -108,7 +108,7 @@ def choose_compiler(convolutional, images, gpus):
     if convolutional:
         return False, "convolutions, which XLA makes slower on a CPU"
     if images < XLA_PAYS_FROM_IMAGES:
-        return False, f"{images:,} images are too few for XLA's compilation to pay"
+        return False, f"fewer than {XLA_PAYS_FROM_IMAGES:,} images, too few for XLA's compilation to pay"
     return True, "dense layers only"
 
 
