@@ -17,12 +17,12 @@ def shapes(network):
 
 
 def test_counts_are_those_of_the_kernels():
-    down = (9 * 1 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64)
-    deep, head = 9 * 64 * 64 + 64, 9 * 64 * 8 + 8
-    assert models.map_encoder(gaussian=False).count_params() == down + 2 * deep + head
-    assert models.map_encoder(depth=1).count_params() == down + deep + 2 * head
-    up = (9 * 64 * 64 + 64) + (9 * 64 * 32 + 32) + (9 * 32 * 1 + 1)
-    assert models.map_decoder().count_params() == (9 * 8 * 64 + 64) + 2 * deep + up
+    down = (9 * 1 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 128 + 128)
+    deep, head = 9 * 128 * 128 + 128, 9 * 128 * 8 + 8
+    assert models.map_encoder(gaussian=False).count_params() == down + deep + head
+    assert models.map_encoder(depth=2).count_params() == down + 2 * deep + 2 * head
+    up = (9 * 128 * 64 + 64) + (9 * 64 * 32 + 32) + (9 * 32 * 1 + 1)
+    assert models.map_decoder().count_params() == (9 * 8 * 128 + 128) + deep + up
 
 
 def test_no_kernel_covers_its_map_and_there_is_no_dense_layer():

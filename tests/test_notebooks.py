@@ -17,6 +17,7 @@ NOTEBOOKS = {lab.name: nbformat.read(lab.path, as_version=4) for lab in labs().v
 SECOND_EDITION = [
     "01_vae_mnist",
     "02_vae_to_gan",
+    "03_ae_vs_vae_fashion",
     "05_ck_faces",
     "06_vae_cvae_mnist",
 ]

@@ -20,10 +20,10 @@ from labkit.models.vae import VAE
 
 
 def map_encoder(
-    filters=(32, 64, 64),
+    filters=(32, 64, 128),
     latent_dim=128,
     *,
-    depth=2,
+    depth=1,
     kernel_size=3,
     gaussian=True,
     image_shape=(28, 28, 1),
@@ -55,9 +55,9 @@ def map_encoder(
     x = h = keras.Input(image_shape, name="x")  # 28×28×1
     for i, count in enumerate(filters, start=1):
         wide = conv(count, strides=2, activation="relu", kernel_initializer=relu(), name=f"conv_{i}")
-        h = wide(h)  # 14×14×32, 7×7×64, 4×4×64
+        h = wide(h)  # 14×14×32, 7×7×64, 4×4×128
     for i in range(1, depth + 1):
-        h = conv(filters[-1], activation="relu", kernel_initializer=relu(), name=f"map_{i}")(h)  # 4×4×64
+        h = conv(filters[-1], activation="relu", kernel_initializer=relu(), name=f"map_{i}")(h)  # 4×4×128
 
     def head(name, initializer):
         code = conv(channels, kernel_initializer=initializer, name=f"{name}_map")  # 4×4×8
@@ -67,10 +67,10 @@ def map_encoder(
 
 
 def map_decoder(
-    filters=(64, 64, 32),
+    filters=(128, 64, 32),
     latent_dim=128,
     *,
-    depth=2,
+    depth=1,
     kernel_size=3,
     image_shape=(28, 28, 1),
     initializer="he",
@@ -99,7 +99,7 @@ def map_decoder(
     z = keras.Input((latent_dim,), name="z")  # 128
     h = layers.Reshape((*smallest, channels), name="z_map")(z)  # 4×4×8
     for i in range(1, depth + 2):
-        h = conv(filters[0], activation="relu", kernel_initializer=relu(), name=f"map_{i}")(h)  # 4×4×64
+        h = conv(filters[0], activation="relu", kernel_initializer=relu(), name=f"map_{i}")(h)  # 4×4×128
     for i, (count, size) in enumerate(zip(filters[1:], larger[:0:-1], strict=True), start=1):
         wider = up(count, output_padding=padding(h, size), kernel_initializer=relu(), name=f"conv_{i}")
         h = layers.ReLU(name=f"relu_{i}")(wider(h))  # 7×7×64, 14×14×32
@@ -110,7 +110,7 @@ def map_decoder(
 
 
 def map_vae(
-    filters=(32, 64, 64), latent_dim=128, *, depth=2, beta=1.0, initializer="he", seed=0, **likelihood
+    filters=(32, 64, 128), latent_dim=128, *, depth=1, beta=1.0, initializer="he", seed=0, **likelihood
 ):
     """Build a VAE for 28×28 images whose code is a map, its decoder the mirror of its encoder.
 
