@@ -18,8 +18,10 @@ SECOND_EDITION = [
     "01_vae_mnist",
     "02_vae_to_gan",
     "03_ae_vs_vae_fashion",
+    "04_dcgan_fashion",
     "05_ck_faces",
     "06_vae_cvae_mnist",
+    "07_gan_lsgan_dcgan_mnist",
 ]
 each_notebook = pytest.mark.parametrize("notebook", list(NOTEBOOKS.values()), ids=list(NOTEBOOKS))
 second_edition = pytest.mark.parametrize("name", SECOND_EDITION)
