@@ -23,7 +23,7 @@ PASSED_ON = "Identity", "Enter", "Switch", "Merge"  # a variable's handle comes 
 
 
 def spectral_gan():
-    """A small GAN whose discriminator is called five times a step."""
+    """A small GAN whose discriminator is called several times a step."""
     size = {"image_shape": (6, 6, 1)}
     discriminator = models.conv_discriminator((6, 6, 1), filters=(2,), kernel_size=3, spectral=True)
     gan = models.GAN(
